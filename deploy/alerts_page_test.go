@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// alertsPageHead is what stands above the table of docs/alerts.md.
+// alertsPageHead is the text above the table of docs/alerts.md.
 const alertsPageHead = `# Which fault raises which alert
 
 What to do about each alert is in [Operations](operations.md#alerts). This page is generated from [the table that the tests
@@ -28,7 +28,7 @@ How to read the table:
 | --- | --- | --: | --- | --- |
 `
 
-// The page is the table.
+// docs/alerts.md must match the table of faults.
 func TestAlertsPage(t *testing.T) {
 	t.Parallel()
 	var page strings.Builder
@@ -71,7 +71,7 @@ func TestAlertsPage(t *testing.T) {
 	generated(t, "../docs/alerts.md", []byte(page.String()))
 }
 
-// code are names in the type of code.
+// code formats names as Markdown code.
 func code(names []string) string {
 	quoted := make([]string, 0, len(names))
 	for _, name := range names {
@@ -80,8 +80,8 @@ func code(names []string) string {
 	return strings.Join(quoted, ", ")
 }
 
-// Each test of the faults of docs/tests.md is in the table, and each fault that has no
-// alert says why.
+// Each test listed under the faults of docs/tests.md is in the table, and each fault without an
+// alert says why it has none.
 func TestFaultsAreAllInTheTable(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile("../docs/tests.md")
@@ -103,7 +103,7 @@ func TestFaultsAreAllInTheTable(t *testing.T) {
 	}
 }
 
-// A sidecar of the simulation begins with the series that one of the binary begins with.
+// A simulated sidecar starts with the same series as the binary.
 func TestFleetBeginsAsTheBinaryDoes(t *testing.T) {
 	t.Parallel()
 	_, body := get("http://127.0.0.1:" + observe(t, false).health + "/metrics")
@@ -116,7 +116,7 @@ func TestFleetBeginsAsTheBinaryDoes(t *testing.T) {
 			sorted[match[1]] = match[2]
 		}
 		if _, ok := sorted["endpoint"]; ok {
-			sorted["endpoint"] = "" // whichever are configured
+			sorted["endpoint"] = "" // the endpoints depend on the configuration
 		}
 		return name + fmt.Sprint(sorted)
 	}

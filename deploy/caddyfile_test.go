@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Each Caddyfile is formatted as caddy fmt would.
+// Each Caddyfile is formatted as caddy fmt would format it.
 func TestCaddyfilesAreFormatted(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob("kubernetes/components/*/Caddyfile")
@@ -25,14 +25,14 @@ func TestCaddyfilesAreFormatted(t *testing.T) {
 	}
 }
 
-// Each container's Caddyfile is one that the binary takes, with the container's
-// environment and with keys where the Secret would be mounted.
+// The binary accepts each container's Caddyfile, with the container's environment and with keys
+// where the Secret would be mounted.
 func TestCaddyfilesAreValid(t *testing.T) {
 	t.Parallel()
 	for _, folder := range overlays(t) {
 		t.Run(folder, func(t *testing.T) {
 			p := newPod(t, folder)
-			caddy(t) // is built before the time counts
+			caddy(t) // built before the timeout starts
 			ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 			defer cancel()
 			if folder == "kubernetes/overlays/shared-gateway" {
@@ -44,8 +44,8 @@ func TestCaddyfilesAreValid(t *testing.T) {
 	}
 }
 
-// A pod whose gateway is missing, or is the sandbox beside a merchant's
-// credentials, does not start, and says why.
+// A pod does not start, and says why, if it has no gateway, or if it names the sandbox beside a
+// merchant's credentials.
 func TestCaddyfilesHaveNoDefaultGateway(t *testing.T) {
 	t.Parallel()
 	for _, folder := range overlays(t) {
@@ -70,7 +70,7 @@ func TestCaddyfilesHaveNoDefaultGateway(t *testing.T) {
 	}
 }
 
-// config is what these tests look at of Caddy's JSON.
+// config holds the parts of Caddy's JSON that these tests check.
 type config struct {
 	Admin struct {
 		Disabled bool
@@ -95,7 +95,7 @@ type server struct {
 	} `json:"tls_connection_policies"`
 }
 
-// adapt returns the config that the container's Caddyfile stands for.
+// adapt returns the config that the container's Caddyfile adapts to.
 func adapt(t *testing.T, p *pod) config {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
@@ -107,8 +107,8 @@ func adapt(t *testing.T, p *pod) config {
 	return c
 }
 
-// What signs listens where it should, and nothing else does but health and
-// metrics. Nobody can give Caddy another config.
+// The signing port listens where it should, and the only other listener is for health and metrics.
+// Nobody can give Caddy another config.
 func TestListeners(t *testing.T) {
 	t.Parallel()
 	for _, folder := range overlays(t) {
@@ -152,7 +152,7 @@ func TestListeners(t *testing.T) {
 	}
 }
 
-// handlers returns the handlers of a server, however deep in its routes.
+// handlers returns the handlers of a server, at any depth of its routes.
 func (s *server) handlers(t *testing.T) map[string]map[string]any {
 	t.Helper()
 	var routes any
@@ -182,13 +182,12 @@ func (s *server) handlers(t *testing.T) map[string]map[string]any {
 // after SIGTERM. The rest of the pod's time is the sidecar's.
 const drain = 20 * time.Second
 
-// givingUp is how long the sidecar takes to end after its grace period, if there are
-// calls left to give up.
+// givingUp is how long the sidecar takes to exit after its grace period if it still has calls to
+// give up.
 const givingUp = time.Second
 
-// A pod that ends has time for every call: the sidecar outlives the
-// application, a call outlives neither the grace period nor the server's time to write
-// its answer, and the kubelet kills nobody.
+// A terminating pod has time for every call: the sidecar outlives the application, no call outlives
+// the grace period or the server's write timeout, and the kubelet kills nothing.
 func TestGracePeriods(t *testing.T) {
 	t.Parallel()
 	for _, folder := range overlays(t) {
@@ -198,14 +197,14 @@ func TestGracePeriods(t *testing.T) {
 			seconds := *p.template.Spec.TerminationGracePeriodSeconds
 			termination := time.Duration(seconds) * time.Second
 			delay, grace := c.Apps.HTTP.ShutdownDelay, c.Apps.HTTP.GracePeriod
-			if p.native { // which has nobody to serve any more, and whose Job waits for it
+			if p.native { // it has no callers left by then, and its Job waits for it
 				assert.Zero(t, delay)
 			} else {
 				assert.GreaterOrEqual(t, delay, 5*time.Second)
 			}
 			assert.Equal(t, 25*time.Second, grace)
 			assert.Greater(t, termination, delay+grace+givingUp)
-			if filepath.Base(folder) == "shared-gateway" { // whose callers keep idle connections for less
+			if filepath.Base(folder) == "shared-gateway" { // its callers close idle connections sooner
 				assert.Equal(t, 30*time.Second, delay)
 			}
 			for _, server := range c.Apps.HTTP.Servers {
@@ -217,10 +216,10 @@ func TestGracePeriods(t *testing.T) {
 				}
 			}
 			for _, app := range others(&p.template.Spec) {
-				if p.native { // one after the other
+				if p.native { // application and sidecar end one after the other
 					preStop := time.Duration(app.Lifecycle.PreStop.Sleep.Seconds) * time.Second
 					assert.GreaterOrEqual(t, termination, preStop+drain+delay+grace+givingUp)
-				} else { // at the same time
+				} else { // they end at the same time
 					assert.Equal(t, []string{"sleep", "5"}, app.Lifecycle.PreStop.Exec.Command)
 					assert.GreaterOrEqual(t, delay, 5*time.Second+drain)
 				}

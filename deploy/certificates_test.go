@@ -14,8 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// readmeBlock returns the one shell block of kubernetes/README.md that contains
-// the words.
+// readmeBlock returns the one block of kubernetes/README.md that contains the given words.
 func readmeBlock(t *testing.T, words string) string {
 	t.Helper()
 	readme, err := os.ReadFile("kubernetes/README.md")
@@ -30,7 +29,7 @@ func readmeBlock(t *testing.T, words string) string {
 	return found[0]
 }
 
-// shell runs commands in a folder.
+// shell runs commands in a directory.
 func shell(t *testing.T, folder, commands string) string {
 	t.Helper()
 	cmd := exec.Command("sh", "-euc", commands)
@@ -40,9 +39,9 @@ func shell(t *testing.T, folder, commands string) string {
 	return string(out)
 }
 
-// makeCertificates makes the certificates of the shared gateway and of a caller
-// with the README's own commands, and puts the gateway's where its container
-// mounts them. It returns the folder with all of them.
+// makeCertificates runs the README's own commands to make the certificates of the shared gateway
+// and of a caller, and puts the gateway's where its container mounts them. It returns the directory
+// that holds all of them.
 func makeCertificates(t *testing.T, p *pod) string {
 	t.Helper()
 	tool(t, "openssl")
@@ -59,7 +58,7 @@ func makeCertificates(t *testing.T, p *pod) string {
 	return folder
 }
 
-// caller is a client of the shared gateway with these certificates, if any.
+// caller returns a client of the shared gateway that presents these certificates, if there are any.
 func caller(t *testing.T, folder string, certificates ...tls.Certificate) *http.Client {
 	t.Helper()
 	authority, err := os.ReadFile(filepath.Join(folder, "gateway.crt"))

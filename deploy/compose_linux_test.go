@@ -15,8 +15,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A service of the image, as a container: the image's files, what is mounted, and the
-// secrets, which are the user's.
+// container returns the service as a container of the image. Its root has the image's files and the
+// mounted files; its secrets belong to the container's user.
 func (s composeService) container(t *testing.T, changed *strings.Replacer, keys string) (*image, container) {
 	t.Helper()
 	made := buildImage(t, caddy(t))
@@ -40,8 +40,8 @@ func (s composeService) container(t *testing.T, changed *strings.Replacer, keys 
 	return made, c
 }
 
-// The services of compose.yaml, run as they stand there, pay an order. Only the ports
-// are others, since here they share the machine's network.
+// The services of compose.yaml run as written there and pay an order. Only the ports differ,
+// because here the services share the machine's network.
 func TestComposeRuns(t *testing.T) {
 	t.Parallel()
 	requireContainers(t)
@@ -84,7 +84,7 @@ func TestComposeRuns(t *testing.T) {
 	assert.Contains(t, string(said), ": SUCCESS")
 }
 
-// composeKeys is the README's block that makes the keys.
+// composeKeys returns the README's block that makes the keys.
 func composeKeys(t *testing.T) string {
 	t.Helper()
 	readme, err := os.ReadFile(filepath.Join(composeFolder, "README.md"))
@@ -94,8 +94,8 @@ func composeKeys(t *testing.T) string {
 	return block
 }
 
-// The README's docker run commands work: the sidecar starts with nothing but the
-// variable that is given, and what the second one posts is answered.
+// The README's docker run commands work: the sidecar starts with no other variable than the one
+// given, and the request that the second command posts is answered.
 func TestDockerRuns(t *testing.T) {
 	t.Parallel()
 	requireContainers(t)

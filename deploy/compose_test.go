@@ -14,8 +14,8 @@ import (
 
 const composeFolder = "compose"
 
-// composeProject is as much of https://github.com/compose-spec/compose-spec as the
-// file uses, so that a word that is not there is an error.
+// composeProject covers only the part of https://github.com/compose-spec/compose-spec that the file
+// uses, so a member outside that part is an error.
 type composeProject struct {
 	Name     string                    `json:"name"`
 	Services map[string]composeService `json:"services"`
@@ -52,7 +52,7 @@ type composeService struct {
 	Restart         string   `json:"restart"`
 }
 
-// compose reads the file as changed by a replacer.
+// compose reads the compose file after a replacer has changed it.
 func compose(t *testing.T, changed *strings.Replacer) composeProject {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(composeFolder, "compose.yaml"))
@@ -62,7 +62,8 @@ func compose(t *testing.T, changed *strings.Replacer) composeProject {
 	return project
 }
 
-// mounts are the files and folders of this repository that a service sees, by where.
+// mounts returns the files and directories of this repository that a service sees, keyed by where
+// it mounts them.
 func (s composeService) mounts(t *testing.T) map[string]string {
 	t.Helper()
 	mounts := make(map[string]string)
@@ -75,7 +76,7 @@ func (s composeService) mounts(t *testing.T) map[string]string {
 	return mounts
 }
 
-// What the file names is there: files to be mounted, secrets, services; and the
+// Everything that the compose file names exists (mounted files, secrets, services), and the
 // services are confined as pods are.
 func TestComposeHoldsTogether(t *testing.T) {
 	t.Parallel()
@@ -122,7 +123,7 @@ func TestComposeHoldsTogether(t *testing.T) {
 	assert.NotContains(t, project.Services["app"].Secrets, "private.key", "no application holds the key")
 }
 
-// values returns those of a map.
+// values returns the values of a map.
 func values(of map[string]string) []string {
 	var all []string
 	for _, value := range of {

@@ -22,8 +22,8 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// ownPod is a pod that somebody has without us, with a value of their own wherever we
-// could have an opinion. It is YAML that is indented for a Deployment.
+// ownPod is a pod of somebody who does not use our components yet. It has its own value wherever
+// our components could have an opinion. The YAML is indented for a Deployment.
 const ownPod = `
     metadata:
       labels: {app: books, team: accounts}
@@ -51,7 +51,7 @@ const ownPod = `
         - {name: config, configMap: {name: books}}
 `
 
-// ownWorkloads are workloads of each kind, with that pod.
+// ownWorkloads returns a workload of each kind, each with ownPod as its pod.
 func ownWorkloads() map[string]string {
 	metadata := "metadata: {name: books, labels: {app: books, payermax-signer: \"true\"}}\n"
 	always, never := fmt.Sprintf(ownPod, "Always"), fmt.Sprintf(ownPod, "Never")
@@ -65,7 +65,7 @@ func ownWorkloads() map[string]string {
 	}
 }
 
-// asJSON writes YAML where its indentation would be in the way.
+// asJSON converts YAML to JSON, for places where indentation would be in the way.
 func asJSON(text string) string {
 	encoded, err := yaml.YAMLToJSON([]byte(text))
 	if err != nil {
@@ -74,8 +74,8 @@ func asJSON(text string) string {
 	return string(encoded)
 }
 
-// renderConsumer renders a workload with components of ours, as somebody's own
-// kustomization, and returns its objects by their kinds.
+// renderConsumer renders a workload with our components, as a consumer's own kustomization, and
+// returns its objects by kind.
 func renderConsumer(t *testing.T, workload string, components ...string) map[string]map[string]any {
 	t.Helper()
 	folder := t.TempDir()
@@ -103,7 +103,7 @@ func renderConsumer(t *testing.T, workload string, components ...string) map[str
 	return objects
 }
 
-// templateOf returns the pod of a workload.
+// templateOf returns the pod template of a workload.
 func templateOf(object map[string]any) map[string]any {
 	spec := object["spec"].(map[string]any)
 	if job, isCronJob := spec["jobTemplate"].(map[string]any); isCronJob {
@@ -112,7 +112,7 @@ func templateOf(object map[string]any) map[string]any {
 	return spec["template"].(map[string]any)
 }
 
-// named returns the elements of a list of the pod by their names.
+// named returns the elements of one of the pod's lists, by name.
 func named(template map[string]any, list string) map[string]map[string]any {
 	found := make(map[string]map[string]any)
 	elements, _ := template["spec"].(map[string]any)[list].([]any)
@@ -123,7 +123,7 @@ func named(template map[string]any, list string) map[string]map[string]any {
 	return found
 }
 
-// The components add to a workload of any kind, and change nothing that it has.
+// The components add to a workload of any kind, and change nothing that it already has.
 func TestComponentsAddAndDoNotTake(t *testing.T) {
 	t.Parallel()
 	for kind, workload := range ownWorkloads() {
@@ -140,7 +140,7 @@ func TestComponentsAddAndDoNotTake(t *testing.T) {
 			}
 			assert.Equal(t, "true", template["metadata"].(map[string]any)["labels"].(map[string]any)["payermax-signer"])
 
-			// Without what was added, it is what it was.
+			// Without the additions, the pod is what it was before.
 			delete(template["metadata"].(map[string]any)["labels"].(map[string]any), "payermax-signer")
 			spec := template["spec"].(map[string]any)
 			for _, list := range []string{"initContainers", "volumes"} {
@@ -158,7 +158,7 @@ func TestComponentsAddAndDoNotTake(t *testing.T) {
 	}
 }
 
-// A token that the application has is not mounted into the sidecar as well.
+// A service account token that the application mounts is not mounted into the sidecar as well.
 func TestSidecarHasNoTokenOfTheApplication(t *testing.T) {
 	t.Parallel()
 	for kind, workload := range ownWorkloads() {
@@ -169,8 +169,8 @@ func TestSidecarHasNoTokenOfTheApplication(t *testing.T) {
 	}
 }
 
-// The README's Job has a time after which it has failed, since it would wait for ever for a
-// sidecar that cannot start; and it still has it with the sidecar.
+// The README's Job has an activeDeadlineSeconds, because it would wait forever for a sidecar that
+// cannot start. The component sidecar leaves that deadline in place.
 func TestJobEnds(t *testing.T) {
 	t.Parallel()
 	rendered := renderConsumer(t, readmeBlock(t, "kind: Job"), "sidecar")["Job"]
@@ -188,7 +188,7 @@ func TestJobEnds(t *testing.T) {
 	assert.Equal(t, int64(60), *job.Spec.Template.Spec.TerminationGracePeriodSeconds)
 }
 
-// A CronJob gets what the others get.
+// A CronJob gets the same additions as the other workloads.
 func TestCronJobsGetTheSame(t *testing.T) {
 	t.Parallel()
 	for component, others := range map[string]string{"sidecar": "sidecar.yaml", "payermax": "keys.yaml", "unix-socket": "socket.yaml"} {
@@ -203,8 +203,8 @@ func TestCronJobsGetTheSame(t *testing.T) {
 	}
 }
 
-// Somebody's own Caddyfile takes the place of ours by a component of theirs after it,
-// as the README has it.
+// A consumer's own Caddyfile replaces ours, by a component that is named after ours, as the README
+// shows.
 func TestOwnCaddyfile(t *testing.T) {
 	t.Parallel()
 	own := t.TempDir()
@@ -218,7 +218,7 @@ func TestOwnCaddyfile(t *testing.T) {
 	assert.Equal(t, config["metadata"].(map[string]any)["name"], mounted)
 }
 
-// consumerOf writes a kustomization on top of an overlay, and returns its folder.
+// consumerOf writes a kustomization on top of an overlay, and returns its directory.
 func consumerOf(t *testing.T, overlay, component string) string {
 	t.Helper()
 	folder := t.TempDir()
@@ -234,7 +234,7 @@ func consumerOf(t *testing.T, overlay, component string) string {
 	return folder
 }
 
-// The autoscaler asks for a metric that the sidecar has, beside the CPU.
+// The autoscaler uses a metric that the sidecar exposes, besides the CPU.
 func TestScaleByCalls(t *testing.T) {
 	t.Parallel()
 	scaler := render(t, consumerOf(t, "shared-gateway", "scale-by-calls")).scalers[0]
@@ -246,7 +246,7 @@ func TestScaleByCalls(t *testing.T) {
 	assert.Contains(t, metrics, "\n"+scaler.Spec.Metrics[1].Pods.Metric.Name+" ")
 }
 
-// On OpenShift the sidecar names no user, so that the namespace's own is given to it.
+// On OpenShift the sidecar sets no user, so it gets one of the namespace's own.
 func TestOpenShift(t *testing.T) {
 	t.Parallel()
 	for kind, workload := range ownWorkloads() {
@@ -259,7 +259,8 @@ func TestOpenShift(t *testing.T) {
 	}
 }
 
-// The README's patch does the same for the shared gateway, whose container is an ordinary one.
+// The README's patch does the same for the shared gateway, where the sidecar is an ordinary
+// container.
 func TestSharedGatewayOnOpenShift(t *testing.T) {
 	t.Parallel()
 	folder := consumerOf(t, "shared-gateway", "scale-by-calls")
@@ -275,8 +276,8 @@ func TestSharedGatewayOnOpenShift(t *testing.T) {
 	assert.True(t, *container.SecurityContext.RunAsNonRoot)
 }
 
-// The overlay plain-container has moved the container already, so the component has to
-// stand before plain-container's, as the README says.
+// The overlay plain-container has already moved the container, so the component openshift must come
+// before the component plain-container, as the README says.
 func TestPlainContainerOnOpenShift(t *testing.T) {
 	t.Parallel()
 	onTop := consumerOf(t, "plain-container", "openshift")
@@ -297,7 +298,7 @@ func TestPlainContainerOnOpenShift(t *testing.T) {
 	assert.True(t, *sidecar.SecurityContext.RunAsNonRoot)
 }
 
-// A label that the same kustomization adds comes too late, as the README says.
+// A label that is added in the same kustomization comes too late, as the README says.
 func TestLabelOfTheSameKustomization(t *testing.T) {
 	t.Parallel()
 	workload := strings.ReplaceAll(ownWorkloads()["Deployment"], `, payermax-signer: "true"`, "")
@@ -310,14 +311,14 @@ func TestLabelOfTheSameKustomization(t *testing.T) {
 	assert.Contains(t, named(templateOf(before), "initContainers"), "payermax")
 }
 
-// nameServers are the labels of the pods that clusters ask for names: CoreDNS or kube-dns,
-// NodeLocal DNSCache where questions are sent on to it, and OpenShift's.
+// nameServers are the labels of the pods that clusters use for DNS: CoreDNS or kube-dns, NodeLocal
+// DNSCache where queries are redirected to its pod, and OpenShift's DNS.
 var nameServers = []labels.Set{
 	{"k8s-app": "kube-dns"}, {"k8s-app": "node-local-dns"}, {"dns.operator.openshift.io/daemonset-dns": "default"},
 }
 
-// commonLabels, which kustomize adds to selectors as well, does not close the way to the
-// name servers, whose pods have none of them.
+// commonLabels also adds its labels to selectors. That must not cut the pods off from the name
+// servers, whose pods have none of these labels.
 func TestCommonLabels(t *testing.T) {
 	t.Parallel()
 	folder := consumerOf(t, "uat", "openshift")
@@ -339,8 +340,8 @@ func TestCommonLabels(t *testing.T) {
 	}
 }
 
-// What the policies let out: to name servers at addresses of the node's own, and to the
-// internet, by IPv4, by IPv6 and through NAT64, but to no private network.
+// The policies let traffic out to name servers on node-local addresses and to the internet (by
+// IPv4, by IPv6 and through NAT64), but to no private network.
 func TestWhereTrafficMayGo(t *testing.T) {
 	t.Parallel()
 	policies := render(t, "kubernetes/overlays/uat").policies
@@ -350,11 +351,11 @@ func TestWhereTrafficMayGo(t *testing.T) {
 		allowed bool
 	}{
 		{"169.254.20.10", 53, true},   // NodeLocal DNSCache
-		{"169.254.10.10", 53, true},   // LocalDNS of AKS, for dnsPolicy Default
-		{"169.254.10.11", 53, true},   // and for ClusterFirst
-		{"169.254.169.254", 53, true}, // Cloud DNS of GKE
+		{"169.254.10.10", 53, true},   // AKS LocalDNS, for dnsPolicy Default
+		{"169.254.10.11", 53, true},   // AKS LocalDNS, for ClusterFirst
+		{"169.254.169.254", 53, true}, // GKE Cloud DNS
 		{"169.254.10.11", 443, false},
-		{"169.254.169.254", 80, false}, // what clouds tell machines of themselves
+		{"169.254.169.254", 80, false}, // the clouds' instance metadata
 		{"169.254.169.254", 443, false},
 		{"169.254.10.12", 53, false},
 		{"8.8.8.8", 53, false},
@@ -373,7 +374,7 @@ func TestWhereTrafficMayGo(t *testing.T) {
 	}
 }
 
-// mayGo reports whether a policy lets traffic out to an address and a TCP port of it.
+// mayGo reports whether the policies let traffic out to a TCP port of an address.
 func mayGo(policies []*networkingv1.NetworkPolicy, address netip.Addr, port int32) bool {
 	for _, policy := range policies {
 		for _, rule := range policy.Spec.Egress {

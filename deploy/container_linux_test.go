@@ -18,19 +18,19 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// container is a process as a pod's security context makes it: with a root of its
-// own, which is read-only, as another user, without any capability, and without a
-// way to get one. It has the machine's network, which is where the tests are.
+// container is a process confined as a pod's security context would confine it: with its own
+// read-only root, as another user, without any capability, and without a way to gain one. It keeps
+// the machine's network, where the tests run.
 type container struct {
 	Root string
-	// Volumes are the host's directories by where they are mounted, to be written.
+	// Volumes are the host's writable directories, keyed by where they are mounted.
 	Volumes map[string]string
 	Env     []string
 	Args    []string
 }
 
-// becomeContainer is the variable that makes the test binary a container. Nothing
-// else than that process can set its own bounding set.
+// becomeContainer is the environment variable that makes the test binary become a container. A
+// process can drop only its own capability bounding set.
 const becomeContainer = "DEPLOY_TEST_CONTAINER"
 
 func init() {
@@ -40,15 +40,15 @@ func init() {
 		if err == nil {
 			err = c.become()
 		}
-		fmt.Fprintln(os.Stderr, "container:", err) // as become returns only then
+		fmt.Fprintln(os.Stderr, "container:", err) // become returns only if it fails
 		os.Exit(126)
 	}
 }
 
-// become makes this process the container. It has a mount namespace of its own
-// already.
+// become turns this process into the container. The process is already in a mount namespace of its
+// own.
 func (c container) become() error {
-	runtime.LockOSThread() // capabilities are a thread's
+	runtime.LockOSThread() // capabilities belong to a thread
 	if err := unix.Mount(c.Root, c.Root, "", unix.MS_BIND, ""); err != nil {
 		return fmt.Errorf("mounting the root: %w", err)
 	}
@@ -64,7 +64,7 @@ func (c container) become() error {
 		return fmt.Errorf("changing the root: %w", err)
 	}
 	for capability := uintptr(0); capability <= unix.CAP_LAST_CAP; capability++ {
-		if err := unix.Prctl(unix.PR_CAPBSET_DROP, capability, 0, 0, 0); err != nil && !errors.Is(err, unix.EINVAL) { // which an older kernel does not know
+		if err := unix.Prctl(unix.PR_CAPBSET_DROP, capability, 0, 0, 0); err != nil && !errors.Is(err, unix.EINVAL) { // EINVAL: an older kernel does not know the capability
 			return fmt.Errorf("dropping capability %d: %w", capability, err)
 		}
 	}
@@ -78,7 +78,7 @@ func (c container) become() error {
 	return fmt.Errorf("exec %s: %w", c.Args[0], unix.Exec(c.Args[0], c.Args, c.Env))
 }
 
-// command is the process that becomes the container.
+// command returns the process that becomes the container.
 func (c container) command(t *testing.T, ctx context.Context) *exec.Cmd {
 	t.Helper()
 	program, err := os.Executable()
@@ -91,8 +91,7 @@ func (c container) command(t *testing.T, ctx context.Context) *exec.Cmd {
 	return cmd
 }
 
-// requireContainers skips a test where nobody may make a container. CI runs as
-// root.
+// requireContainers skips the test if this user cannot create a container. CI runs as root.
 func requireContainers(t *testing.T) {
 	t.Helper()
 	probe := exec.Command("/proc/self/exe", "-test.run=^$")

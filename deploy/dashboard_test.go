@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// grafana is what these tests look at of grafana/dashboard.json.
+// grafana holds the parts of grafana/dashboard.json that these tests check.
 type grafana struct {
 	UID           string
 	SchemaVersion int
@@ -45,8 +45,8 @@ func dashboard(t *testing.T) grafana {
 	return board
 }
 
-// The dashboard is one that a recent Grafana takes: of a known schema, with
-// panels that have their own place, and with a data source that is chosen there.
+// A recent Grafana accepts the dashboard: its schema is known, no two panels share a place, and the
+// data source is chosen in Grafana.
 func TestDashboard(t *testing.T) {
 	t.Parallel()
 	board := dashboard(t)
@@ -93,8 +93,8 @@ func TestDashboard(t *testing.T) {
 	assert.Equal(t, []string{"At a glance", "Traffic", "Errors", "Gateway answers", "Latency", "Keys and clock", "Process"}, rows)
 }
 
-// With two hundred sidecars, no panel draws more than some lines: what is drawn for each
-// sidecar is drawn for those with the most alone, and all else is summed up.
+// With two hundred sidecars, each panel still draws only a few lines: per-sidecar panels show only
+// the highest sidecars, and all other panels aggregate.
 func TestDashboardIsReadable(t *testing.T) {
 	t.Parallel()
 	f := fleet{sidecars: 200, minutes: 10, callsAMinute: 400, gauges: func(_, number int) map[string]float64 {
@@ -116,7 +116,7 @@ func TestDashboardIsReadable(t *testing.T) {
 	runRuleTests(t, f.test("two hundred", expected...))
 }
 
-// filledIn is an expression with Grafana's variables as for All.
+// filledIn returns an expression with Grafana's variables set to All.
 func filledIn(expr string) string {
 	return strings.NewReplacer("$__rate_interval", "5m", "$job", ".*", "$namespace", ".*", "$instance", ".*").Replace(expr)
 }

@@ -17,13 +17,13 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/testprocess"
 )
 
-// engine is a Docker engine in namespaces of its own: it has no network but the one it
-// makes, no registry, and what it mounts and writes is gone with it.
+// engine is a Docker engine in its own namespaces. Its only network is the one it creates, it has
+// no registry, and everything it mounts and writes disappears with it.
 type engine struct {
 	environment []string
 }
 
-// beginEngine is what becomes the engine, the first process of its namespaces.
+// beginEngine is the script that becomes the engine, the first process of its namespaces.
 const beginEngine = `
 mount --make-rprivate /
 mount -t proc proc /proc
@@ -33,7 +33,7 @@ ip link set lo up
 exec dockerd --host "unix://$ENGINE/socket" --data-root "$ENGINE/data" --exec-root /run/docker --pidfile /run/docker.pid --cgroup-parent "/$CGROUP"
 `
 
-// startEngine starts Docker, or skips the test where it does not start.
+// startEngine starts Docker, or skips the test if Docker does not start.
 func startEngine(t *testing.T) *engine {
 	t.Helper()
 	if os.Geteuid() != 0 {
@@ -44,18 +44,18 @@ func startEngine(t *testing.T) *engine {
 			t.Skip("NOT RUN: " + program + " is missing; .ci/tools installs it")
 		}
 	}
-	folder, err := os.MkdirTemp("", "payermax-docker-") // short, for the socket
+	folder, err := os.MkdirTemp("", "payermax-docker-") // a short path, for the socket
 	require.NoError(t, err)
 	require.NoError(t, os.Mkdir(filepath.Join(folder, "data"), 0o700))
 	cmd := exec.Command("unshare", "--mount", "--net", "--pid", "--uts", "--ipc", "--fork", "--kill-child", "sh", "-euc", beginEngine)
 	cmd.Env = append(os.Environ(), "ENGINE="+folder, "CGROUP="+filepath.Base(folder))
 	dockerd := testprocess.Start(t, cmd)
 	t.Cleanup(func() {
-		dockerd.Kill() // and all of its processes with it
+		dockerd.Kill() // and with it all of its processes
 		removeCgroups(filepath.Base(folder))
 		os.RemoveAll(folder)
 	})
-	// Debian's client comes first: it builds with BuildKit without a plug-in.
+	// Debian's client comes first in PATH: it builds with BuildKit without a plug-in.
 	e := &engine{environment: append(os.Environ(), "PATH=/usr/bin:"+os.Getenv("PATH"), "DOCKER_HOST=unix://"+folder+"/socket", "DOCKER_BUILDKIT=1")}
 	for range 600 {
 		if _, err := e.try("docker", "version"); err == nil {
@@ -72,7 +72,7 @@ func startEngine(t *testing.T) *engine {
 
 func lastOf(text string, n int) string { return strings.TrimSpace(text[max(0, len(text)-n):]) }
 
-// removeCgroups removes the control groups that the containers had.
+// removeCgroups removes the control groups that the containers used.
 func removeCgroups(name string) {
 	groups, _ := filepath.Glob("/sys/fs/cgroup/*/" + name)
 	for _, top := range append(groups, "/sys/fs/cgroup/"+name) {
@@ -89,7 +89,7 @@ func removeCgroups(name string) {
 	}
 }
 
-// command is a command that knows the engine.
+// command returns a command that talks to the engine.
 func (e *engine) command(ctx context.Context, folder, name string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Dir, cmd.Env = folder, e.environment
@@ -104,7 +104,7 @@ func (e *engine) try(name string, args ...string) (string, error) {
 	return strings.TrimSpace(string(said)), err
 }
 
-// docker runs a command of Docker and returns what it prints.
+// docker runs a docker command and returns its output.
 func (e *engine) docker(t *testing.T, args ...string) string {
 	t.Helper()
 	said, err := e.try("docker", args...)
@@ -112,7 +112,7 @@ func (e *engine) docker(t *testing.T, args ...string) string {
 	return said
 }
 
-// shell runs commands as a reader of the page would, in a folder.
+// shell runs commands in a directory, as a reader of the page would.
 func (e *engine) shell(t *testing.T, folder, commands string) string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
@@ -122,8 +122,8 @@ func (e *engine) shell(t *testing.T, folder, commands string) string {
 	return string(said)
 }
 
-// imports makes an image of programs of this machine, with what they are linked with, and
-// of files by their paths in it.
+// imports makes an image of programs of this machine, with the libraries they are linked with, and
+// of files keyed by their paths in the image.
 func (e *engine) imports(t *testing.T, name string, programs []string, files map[string]string, changes ...string) {
 	t.Helper()
 	root := t.TempDir()
@@ -131,7 +131,7 @@ func (e *engine) imports(t *testing.T, name string, programs []string, files map
 	for _, program := range programs {
 		path, err := exec.LookPath(program)
 		require.NoError(t, err)
-		linked, _ := exec.Command("ldd", path).Output() // which fails for a static one
+		linked, _ := exec.Command("ldd", path).Output() // ldd fails for a static one
 		place(t, path, root+"/usr/bin/"+filepath.Base(program))
 		for _, library := range regexp.MustCompile(`(?m)(?:=> |^\s*)(/\S+) \(0x`).FindAllSubmatch(linked, -1) {
 			place(t, string(library[1]), root+string(library[1]))
@@ -151,7 +151,7 @@ func (e *engine) imports(t *testing.T, name string, programs []string, files map
 	e.docker(t, append(arguments, archive, name)...)
 }
 
-// place copies a file or a folder.
+// place copies a file or a directory.
 func place(t *testing.T, from, to string) {
 	t.Helper()
 	require.NoError(t, os.MkdirAll(filepath.Dir(to), 0o755))

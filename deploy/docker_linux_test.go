@@ -16,10 +16,10 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/testprocess"
 )
 
-// What the page says about Docker, by its own commands, in a Docker engine that has no
-// registry. In the place of the images that a registry would bring there are some of this
-// machine's programs: curl, Python, and a builder whose xcaddy brings the binary under
-// test. All else of the Dockerfile is built by BuildKit.
+// TestDockerEngine runs the page's own Docker commands in a Docker engine that has no registry.
+// Images that would come from a registry are replaced by images made of this machine's programs:
+// curl, Python, and a builder whose xcaddy provides the binary under test. BuildKit builds
+// everything else in the Dockerfile.
 func TestDockerEngine(t *testing.T) {
 	t.Parallel()
 	e := startEngine(t)
@@ -45,7 +45,7 @@ func TestDockerEngine(t *testing.T) {
 	t.Run("compose", func(t *testing.T) { e.compose(t, checkout, page) })
 }
 
-// builder makes the image that the Dockerfile begins with, and a checkout with what the
+// builder makes the image that the Dockerfile starts from, and a checkout with the files that the
 // build and compose.yaml take from it. xcaddy and Go are stand-ins there.
 func (e *engine) builder(t *testing.T) (checkout string) {
 	t.Helper()
@@ -89,8 +89,8 @@ func requireImage(t *testing.T, e *engine) {
 	assert.Equal(t, "v0.0.0", config.Labels["org.opencontainers.image.version"])
 }
 
-// compose brings up the page's services, which pay an order, in the order that they
-// depend on one another.
+// compose brings up the page's services in the order of their dependencies; together they pay an
+// order.
 func (e *engine) compose(t *testing.T, checkout, page string) {
 	if said, err := e.try("docker", "compose", "version", "--short"); err != nil {
 		t.Skip("NOT RUN: Docker Compose 2.17 or newer is missing, which Debian 12 does not have: " + said)
@@ -123,7 +123,7 @@ func (e *engine) compose(t *testing.T, checkout, page string) {
 	t.Logf("down in %.1f s\n%s", time.Since(began).Seconds(), lastOf(string(services.SoFar()), 1500))
 }
 
-// dockerPage is the page about Docker.
+// dockerPage returns the text of the page about Docker.
 func dockerPage(t *testing.T) string {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(composeFolder, "README.md"))
@@ -131,7 +131,7 @@ func dockerPage(t *testing.T) string {
 	return string(text)
 }
 
-// pageBlock returns the commands of a page in which a text stands.
+// pageBlock returns the page's block of commands that contains a text.
 func pageBlock(t *testing.T, page, with string) string {
 	t.Helper()
 	for _, block := range regexp.MustCompile("(?s)```sh\n(.*?)```").FindAllStringSubmatch(page, -1) {

@@ -11,8 +11,8 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// readBlock reads a block of YAML in docs/sandbox.md, by the name in the comment before it, and refuses members that
-// the value has no field for.
+// readBlock decodes the YAML block of docs/sandbox.md whose preceding comment has the name. It
+// refuses members that the value has no field for.
 func readBlock(t *testing.T, name string, value any) {
 	t.Helper()
 	page, err := os.ReadFile("../docs/sandbox.md")
@@ -22,7 +22,8 @@ func readBlock(t *testing.T, name string, value any) {
 	require.NoError(t, yaml.UnmarshalStrict(found[1], value))
 }
 
-// The compose file names the image as the README builds it, and puts it where Caddyfile.example can be reached.
+// The compose file names the image that the README builds, and runs it in the application's network
+// namespace, where the site of Caddyfile.example can be reached.
 func TestDocsCompose(t *testing.T) {
 	type service struct {
 		Build       string            `json:"build"`
@@ -44,11 +45,11 @@ func TestDocsCompose(t *testing.T) {
 	assert.Contains(t, string(readme), "-t "+sidecar.Image+" ")
 }
 
-// The workflow's service has the port that its Caddyfile serves, and the job looks for it there.
+// The workflow's service publishes the port that its Caddyfile serves, and the job uses that port.
 func TestDocsWorkflow(t *testing.T) {
 	var workflow struct {
 		Name string `json:"name"`
-		On   string `json:"true"` // as this reader takes the word
+		On   string `json:"true"` // this decoder reads the key "on" as a boolean
 		Jobs map[string]struct {
 			RunsOn   string `json:"runs-on"`
 			Services map[string]struct {

@@ -14,7 +14,7 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// alert is one rule of prometheus/rules.yaml.
+// alert is an alerting rule of prometheus/rules.yaml.
 type alert struct {
 	Alert       string            `json:"alert"`
 	Expr        string            `json:"expr"`
@@ -23,7 +23,7 @@ type alert struct {
 	Annotations map[string]string `json:"annotations"`
 }
 
-// alerts returns all rules.
+// alerts returns all alerting rules.
 func alerts(t *testing.T) []alert {
 	t.Helper()
 	text, err := os.ReadFile("prometheus/rules.yaml")
@@ -43,19 +43,19 @@ func alerts(t *testing.T) []alert {
 	return all
 }
 
-// expression is a PromQL expression and where it stands.
+// expression is a PromQL expression and where it comes from.
 type expression struct {
 	where string
 	tree  parser.Expr
 }
 
-// expressions returns those of the rules and of the dashboard.
+// expressions returns the expressions of the rules and of the dashboard.
 func expressions(t *testing.T) []expression {
 	t.Helper()
 	var all []expression
 	add := func(where, text string) {
 		t.Helper()
-		// Grafana's variable for a range is no PromQL; the others stand in strings.
+		// Grafana's range variable is not valid PromQL; its other variables occur only in strings.
 		tree, err := parser.NewParser(parser.Options{}).ParseExpr(strings.ReplaceAll(text, "$__rate_interval", "5m"))
 		require.NoError(t, err, "%s: %s", where, text)
 		all = append(all, expression{where, tree})
@@ -81,7 +81,7 @@ func expressions(t *testing.T) []expression {
 	return all
 }
 
-// selectors returns the time series that an expression asks for.
+// selectors returns the vector selectors of an expression.
 func (e expression) selectors() []*parser.VectorSelector {
 	var found []*parser.VectorSelector
 	parser.Inspect(e.tree, func(node parser.Node, _ []parser.Node) error {
@@ -93,8 +93,7 @@ func (e expression) selectors() []*parser.VectorSelector {
 	return found
 }
 
-// Each division is by something that is not zero, because a comparison has
-// left only what is greater.
+// Each divisor is filtered by a comparison that leaves only values above zero.
 func TestNothingIsDividedByZero(t *testing.T) {
 	t.Parallel()
 	divisions := 0
@@ -112,8 +111,8 @@ func TestNothingIsDividedByZero(t *testing.T) {
 	assert.NotZero(t, divisions)
 }
 
-// Alerts look at counters through increase or rate, never at their value, which
-// a restart changes.
+// Alerts use counters only through increase or rate, never by their value, because a restart resets
+// the value.
 func TestAlertsDoNotCompareCounters(t *testing.T) {
 	t.Parallel()
 	for _, e := range expressions(t) {
@@ -128,10 +127,10 @@ func TestAlertsDoNotCompareCounters(t *testing.T) {
 	}
 }
 
-// targetLabels are those that Prometheus adds to each series.
+// targetLabels are the labels that Prometheus adds to each series.
 var targetLabels = []string{"__name__", "job", "namespace", "instance"}
 
-// labelsOf returns the labels that an expression asks the metric for.
+// labelsOf returns the labels of the metric that an expression uses.
 func (e expression) labelsOf(metric string) []string {
 	var found []string
 	for _, selector := range e.selectors() {

@@ -1,30 +1,31 @@
 package deploy
 
-// fault is a kind of fault, and the alert that must fire because of it.
+// fault is a kind of fault, with the alert that must fire because of it.
 type fault struct {
 	what  string
-	tests []string // that bring it about, named in docs/tests.md
-	// alert is the one whose section says what to do, and within how many minutes it fires
-	// when all calls of four sidecars, thirty a minute, meet the fault.
+	tests []string // that cause it, as named in docs/tests.md
+	// alert is the alert whose runbook section says what to do. within is the number of minutes
+	// within which it must fire if the fault affects all calls of four sidecars, thirty calls a
+	// minute.
 	alert  string
 	within int
-	// also are the others that fire half an hour after the fault began.
+	// also lists the other alerts that fire half an hour after the fault began.
 	also []string
-	// why there is no alert, if there is none.
+	// why explains why there is no alert, if there is none.
 	why string
 
 	call   func(count int) ended
 	gauges map[string]float64
-	// sidecars is how many of the four have the gauges; without it all.
+	// sidecars is how many of the four sidecars have the gauges; zero means all.
 	sidecars int
-	// spread has 200 sidecars with forty calls a minute meet the fault as well.
+	// spread also runs the fault on 200 sidecars with forty calls a minute in total.
 	spread bool
 }
 
-// all has every call end alike.
+// all makes every call end in the same way.
 func all(how ended) func(int) ended { return func(int) ended { return how } }
 
-// some has a number of the first calls end in that way, and the rest succeed.
+// some makes the first calls, up to a number, end in the given way; the rest succeed.
 func some(number int, how ended) func(int) ended {
 	return func(count int) ended {
 		if count < number {
@@ -39,7 +40,7 @@ func notSent(failure string, seconds float64) ended {
 	return ended{outcome: "not_sent", failure: failure, seconds: seconds}
 }
 
-// unknown is a call without an answer that could be told.
+// unknown is a call without an answer that could be reported.
 func unknown(failure string, seconds float64) ended {
 	return ended{outcome: "unknown", failure: failure, seconds: seconds}
 }
@@ -49,7 +50,7 @@ var (
 	unsigned = ended{outcome: "unsigned", code: "SYSTEM_ERROR", answer: "unsigned", seconds: 0.05}
 )
 
-// refusal is a refusal that PayerMax has signed.
+// refusal is a refusal that PayerMax signed.
 func refusal(code string) ended {
 	return ended{outcome: "answered", code: code, answer: "verified", seconds: 0.05}
 }
@@ -59,7 +60,7 @@ func limited(limit, failure string) ended {
 	return ended{outcome: "refused", failure: failure, limit: limit, seconds: 0.001}
 }
 
-// faults are those of docs/tests.md, and of what else goes wrong in operation.
+// faults are the faults of docs/tests.md, and others that occur in operation.
 var faults = []fault{
 	{what: "The gateway refuses connections, or its name is not found", tests: []string{"TestUnreachable", "TestDNS"},
 		alert: "PayerMaxGatewayUnreachable", within: 4, also: []string{"PayerMaxNoSuccess"}, call: all(notSent("dns_error", 0.01)), spread: true},

@@ -7,14 +7,14 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-// The minute in which faults begin, when the longest window but one has been filled, and
-// the minute in which is asked what else fires.
+// faultBegins is the minute in which faults begin; by then all windows but the longest have filled.
+// faultsEnd is the minute in which the tests check which other alerts fire.
 const (
 	faultBegins = 35
 	faultsEnd   = faultBegins + 30
 )
 
-// in returns the fleet that meets the fault.
+// in returns a fleet that meets the fault.
 func (f fault) in(sidecars int, callsAMinute float64) fleet {
 	meeting := -1
 	return fleet{
@@ -40,7 +40,7 @@ func (f fault) in(sidecars int, callsAMinute float64) fleet {
 	}
 }
 
-// healthy is what calls come to on a good day: one in twenty asks for an order that is not there.
+// healthy is how calls end on a good day: one in twenty asks for an order that does not exist.
 func healthy(count int) ended {
 	if count%20 == 19 {
 		return unheardOf
@@ -48,8 +48,8 @@ func healthy(count int) ended {
 	return succeeded
 }
 
-// expected are the alerts of the fault: none before it, the one that is about it in time,
-// and no others later on.
+// expected returns the expectations for the fault: no alert before it begins, its own alert in
+// time, and no unexpected alert later.
 func (f fault) expected() []expressionTest {
 	tests := []expressionTest{firing(faultBegins-1, true)}
 	if f.alert == "" {
@@ -66,14 +66,14 @@ func (f fault) expected() []expressionTest {
 	return append(tests, firing(faultBegins+f.within, false, f.alert), firing(faultsEnd, true, last...))
 }
 
-// passes reports whether the fault is over after some calls.
+// passes reports whether the fault ends by itself after some calls.
 func (f fault) passes() bool {
 	return f.call != nil && f.call(1000) == succeeded && f.call(1001) == succeeded && f.call(1002) == succeeded && f.call(1007) == succeeded ||
 		f.gauges["caddy_payermax_log_lines_lost_total"] > 0
 }
 
-// Each fault raises its alert in time, when four sidecars meet it, and nothing else goes off
-// that the table does not name.
+// With four sidecars, each fault raises its alert in time, and no alert that the table does not
+// list.
 func TestFaultsRaiseTheirAlerts(t *testing.T) {
 	t.Parallel()
 	tests := make([]ruleTest, 0, len(faults))
@@ -83,7 +83,8 @@ func TestFaultsRaiseTheirAlerts(t *testing.T) {
 	runRuleTests(t, tests...)
 }
 
-// The same for 200 sidecars that make a call every five minutes each, in the same time.
+// The same with 200 sidecars that each make a call every five minutes. The time limits are the
+// same.
 func TestFaultsOfALargeFleetRaiseTheirAlerts(t *testing.T) {
 	t.Parallel()
 	for _, f := range faults {
@@ -97,7 +98,7 @@ func TestFaultsOfALargeFleetRaiseTheirAlerts(t *testing.T) {
 	}
 }
 
-// Each alert is that of a fault, here or among those of Kubernetes.
+// Each alert belongs to a fault, either in this table or in the table for Kubernetes.
 func TestEachAlertHasAFault(t *testing.T) {
 	t.Parallel()
 	known := make(map[string]bool)

@@ -8,70 +8,73 @@ import (
 	"strings"
 )
 
-// The series of a fleet of sidecars, as Prometheus would have scraped them: calls are
-// made one by one, and what each of them counts is what the binary counts. One sample is
-// a minute.
+// This file simulates the series of a fleet of sidecars as Prometheus would have scraped them.
+// Calls are made one by one, and each increments the counters that the binary would increment.
+// There is one sample a minute.
 
-// ended is how one call ended, in the labels of the metrics.
+// ended is how one call ended, expressed in the labels of the metrics.
 type ended struct {
 	outcome, failure string // of requests_total; failure is its label error
 	code             string // of gateway_codes_total, "" without an answer
 	answer           string // of answers_total, "" without an answer
 	seconds, signing float64
 	limit            string // of limit_refusals_total
-	rule             bool   // a rule of its fields is broken
+	rule             bool   // a rule was broken
 	shadow           string // of shadow_signatures_total
 	promoted         bool   // the next key took over
-	notification     string // of notifications_total; there is no call then
-	unguarded        bool   // the notification, since the store was away
-	unsettled        bool   // the store was not told what came of the call
+	notification     string // of notifications_total; then there is no call
+	unguarded        bool   // the notification was not guarded, because the store was away
+	unsettled        bool   // the outcome of the call did not reach the store
 }
 
-// What calls come to on a good day.
+// How calls end on a good day.
 var (
 	succeeded = ended{outcome: "answered", code: "APPLY_SUCCESS", answer: "verified", seconds: 0.05}
 	unheardOf = ended{outcome: "answered", code: "ORDER_NOT_EXIST", answer: "verified", seconds: 0.05}
 )
 
-// sidecar is one of a fleet, from the minute of its first scrape to that of its last.
+// sidecar is one sidecar of a fleet, from the minute of its first scrape to that of its last.
 type sidecar struct {
 	number      int
 	first, last int
-	counters    map[string]float64   // of the process that runs, by name and labels
-	series      map[string][]float64 // what was scraped of it; absent where nothing was
+	counters    map[string]float64   // of the running process, by name and labels
+	series      map[string][]float64 // the samples scraped; absent where there is none
 }
 
-// absent is what stands for no sample.
+// absent stands for "no sample".
 const absent = -1e9
 
-// fleet is what one test of promtool's is about: sidecars, and what becomes of their calls.
+// fleet describes one promtool test: sidecars, and how their calls end.
 type fleet struct {
 	sidecars, minutes int
-	// callsAMinute is for the whole fleet. They are made in turn.
+	// callsAMinute is the rate of the whole fleet. Its sidecars take turns.
 	callsAMinute float64
-	// life is the first and last minute of a sidecar; without it, all live as long as the fleet.
+	// life returns the first and last minute of a sidecar; if nil, all sidecars live as long as the
+	// fleet.
 	life func(number int) (first, last int)
-	// call is how a call ends; without it, it succeeds. The count is that of the fleet's calls.
+	// call returns how a call ends; if nil, it succeeds. count numbers the calls of the whole
+	// fleet.
 	call func(minute, number, count int) ended
-	// restarts reports whether a sidecar's process is a new one from this minute on.
+	// restarts reports whether a new process replaces the sidecar's in this minute.
 	restarts func(minute, number int) bool
-	// gauges are values of a sidecar that are not those of a good day, by name.
+	// gauges returns the gauges of a sidecar that differ from goodDay, by name.
 	gauges func(minute, number int) map[string]float64
 	// blind reports whether Prometheus scrapes nothing in this minute.
 	blind func(minute int) bool
-	// lean leaves out what no sidecar counted: promtool holds ten thousand samples at a time.
+	// lean leaves out the series that no sidecar has counted in: promtool holds ten thousand
+	// samples at a time.
 	lean bool
-	// others are series of others than sidecars.
+	// others are series that do not belong to sidecars.
 	others map[string]string
 }
 
-// day has that many seconds. The tests' time begins at 1970, as promtool's does.
+// day is the number of seconds of a day. The tests' time starts in 1970, as promtool's does.
 const day = 86400
 
-// servedCertificate is when the first certificate of a file expires.
+// servedCertificate is the series of the time when the first certificate of a file expires.
 const servedCertificate = `caddy_payermax_certificate_expiration_timestamp_seconds{file="/run/secrets/gateway-tls/tls.crt"}`
 
-// goodDay is what gauges show of a sidecar with which nothing is wrong.
+// goodDay holds the gauges of a healthy sidecar.
 var goodDay = map[string]float64{
 	"up":                                  1,
 	"process_start_time_seconds":          1795000000,
@@ -88,8 +91,9 @@ var goodDay = map[string]float64{
 // fleetEndpoint is the endpoint of all calls.
 const fleetEndpoint = "orderAndPay"
 
-// announced are the series that a sidecar begins with, at zero; all others begin with the
-// first thing that they count. TestFleetBeginsAsTheBinaryDoes holds them against the binary.
+// announced are the series that a sidecar exposes from the start, at zero; every other series
+// appears when it first counts something. TestFleetBeginsAsTheBinaryDoes checks this list against
+// the binary.
 var announced = func() []string {
 	series := []string{"caddy_payermax_key_promotions_total"}
 	for _, ending := range []string{
@@ -136,20 +140,20 @@ func notificationSeries(result string) string {
 	return fmt.Sprintf("caddy_payermax_notifications_total{result=%q}", result)
 }
 
-// unguardedSeries counts the notifications that the store has not guarded.
+// unguardedSeries counts the notifications that the store did not guard.
 const unguardedSeries = "caddy_payermax_notifications_unguarded_total"
 
-// unsettledSeries counts the calls whose outcome the store was not told.
+// unsettledSeries counts the calls whose outcome did not reach the store.
 const unsettledSeries = "caddy_payermax_settlements_lost_total"
 
 func shadowSeries(result string) string {
 	return fmt.Sprintf("caddy_payermax_shadow_signatures_total{endpoint=%q,result=%q}", fleetEndpoint, result)
 }
 
-// durationBuckets are as many as the alerts can tell apart.
+// durationBuckets are only those buckets that the alerts use.
 var durationBuckets = []float64{0.5, 1, 5, 10, 30}
 
-// counts returns what a call adds one to, but for sums of seconds.
+// counts returns the series that a call increments. Sums of seconds are left out.
 func (e ended) counts() []string {
 	switch {
 	case e.unguarded:
@@ -187,7 +191,7 @@ func (e ended) counts() []string {
 	return series
 }
 
-// measured is what a histogram of durations counts for one of them.
+// measured returns the series of a histogram that one duration increments.
 func measured(kind, label, value string, seconds float64) []string {
 	name := "caddy_payermax_" + kind + "_duration_seconds"
 	series := []string{fmt.Sprintf("%s_count{%s=%q}", name, label, value), fmt.Sprintf("%s_bucket{%s=%q,le=\"+Inf\"}", name, label, value)}
@@ -199,7 +203,7 @@ func measured(kind, label, value string, seconds float64) []string {
 	return series
 }
 
-// run returns the sidecars with their series.
+// run simulates the fleet and returns the sidecars with their series.
 func (f fleet) run() []*sidecar {
 	sidecars := make([]*sidecar, f.sidecars)
 	for number := range sidecars {
@@ -238,7 +242,7 @@ func (f fleet) run() []*sidecar {
 	return sidecars
 }
 
-// ending is how a call ends.
+// ending returns how a call ends.
 func (f fleet) ending(minute, number, count int) ended {
 	if f.call == nil {
 		return succeeded
@@ -246,7 +250,7 @@ func (f fleet) ending(minute, number, count int) ended {
 	return f.call(minute, number, count)
 }
 
-// look returns the gauges of a sidecar.
+// look returns the gauges of a sidecar in a minute.
 func (f fleet) look(minute, number int) map[string]float64 {
 	gauges := maps.Clone(goodDay)
 	if f.gauges != nil {
@@ -255,7 +259,7 @@ func (f fleet) look(minute, number int) map[string]float64 {
 	return gauges
 }
 
-// begin makes the counters those of a new process.
+// begin sets the counters to those of a new process.
 func (s *sidecar) begin() {
 	s.counters = make(map[string]float64)
 	for _, series := range announced {
@@ -266,12 +270,11 @@ func (s *sidecar) begin() {
 // count counts a call.
 func (s *sidecar) count(how ended) {
 	for _, series := range how.counts() {
-		s.counters[series]++ // what was never counted begins at one
+		s.counters[series]++ // a series that was absent starts at one
 	}
 }
 
-// scrape notes what Prometheus finds in one minute. Of a sidecar that is down, that is
-// its own verdict alone.
+// scrape records what Prometheus finds in one minute. For a sidecar that is down, that is only up.
 func (s *sidecar) scrape(minute int, gauges map[string]float64) {
 	s.set("up", minute, gauges["up"])
 	if gauges["up"] == 0 {
@@ -285,7 +288,7 @@ func (s *sidecar) scrape(minute int, gauges map[string]float64) {
 	}
 }
 
-// set gives a series its value of one minute. Minutes without a value have none.
+// set records the value of a series in one minute. Minutes without a value stay absent.
 func (s *sidecar) set(series string, minute int, value float64) {
 	for len(s.series[series]) <= minute {
 		s.series[series] = append(s.series[series], absent)
@@ -293,7 +296,7 @@ func (s *sidecar) set(series string, minute int, value float64) {
 	s.series[series][minute] = value
 }
 
-// inputs returns the series as promtool reads them, in the namespace.
+// inputs returns the series in promtool's format, with the namespace.
 func (s *sidecar) inputs(namespace string) []inputSeries {
 	target := fmt.Sprintf(`job="payermax",namespace=%q,pod="shop-%d",instance="10.0.%d.%d:8081"`, namespace, s.number, s.number/250, s.number%250)
 	inputs := make([]inputSeries, 0, len(s.series))
@@ -307,7 +310,7 @@ func (s *sidecar) inputs(namespace string) []inputSeries {
 	return inputs
 }
 
-// notation writes samples as promtool reads them: values, and how often each is repeated.
+// notation writes samples in promtool's notation: values, and how often each is repeated.
 func notation(samples []float64) string {
 	var words []string
 	for i := 0; i < len(samples); {
@@ -317,7 +320,7 @@ func notation(samples []float64) string {
 		}
 		value := strconv.FormatFloat(samples[i], 'f', -1, 64)
 		switch {
-		case samples[i] == absent && i > 0: // Prometheus notes that it is not there any more
+		case samples[i] == absent && i > 0: // Prometheus marks the series as stale
 			words = append(words, "stale")
 			if more := same - i - 1; more > 0 {
 				words = append(words, fmt.Sprintf("_x%d", more))
@@ -325,7 +328,7 @@ func notation(samples []float64) string {
 		case samples[i] == absent:
 			words = append(words, fmt.Sprintf("_x%d", same-i))
 		default:
-			words = append(words, fmt.Sprintf("%sx%d", value, same-i-1)) // the first one and so many more
+			words = append(words, fmt.Sprintf("%sx%d", value, same-i-1)) // the first value and so many more
 		}
 		i = same
 	}

@@ -1,8 +1,8 @@
 package deploy
 
-// These tests hold what an operator applies against the real things: the
-// manifests against Kubernetes' own types, the Caddyfiles and metrics against
-// the binary of this repository, the rules against Prometheus.
+// These tests check the files that an operator applies against the real things: the manifests
+// against Kubernetes' own types, the Caddyfiles and metrics against the binary of this repository,
+// the rules against Prometheus.
 
 import (
 	"bytes"
@@ -25,10 +25,11 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/testprocess"
 )
 
-// caddyBinary names a binary to be tested instead of one that is built here.
+// caddyBinary names the environment variable with the path of a binary to test instead of one built
+// here.
 const caddyBinary = "CADDY_BINARY"
 
-// built is the folder of the binary that is built here.
+// built is the directory of the binary that is built here.
 var built string
 
 func TestMain(m *testing.M) {
@@ -41,8 +42,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// build builds the binary as it is shipped, from the module that this folder
-// lies in.
+// build builds the binary as it is shipped, from the module that contains this directory.
 var build = sync.OnceValues(func() (string, error) {
 	if binary := os.Getenv(caddyBinary); binary != "" {
 		return filepath.Abs(binary)
@@ -65,8 +65,8 @@ func caddy(t *testing.T) string {
 	return binary
 }
 
-// tool returns the path of a program that a test cannot do without. On a
-// machine that lacks it the test is skipped, but not in CI, which installs it.
+// tool returns the path of a program that a test needs. If the program is missing, the test is
+// skipped, except in CI, where it fails because CI installs it.
 func tool(t *testing.T, name string) string {
 	t.Helper()
 	path, err := exec.LookPath(name)
@@ -79,8 +79,8 @@ func tool(t *testing.T, name string) string {
 	return path
 }
 
-// start runs a server until the end of the test at the latest, when it ends as an
-// orchestrator ends it, and waits until ready says that it serves.
+// start runs a server and waits until ready reports that it serves. At the end of the test the
+// server is terminated as an orchestrator would terminate it, if it still runs.
 func start(t *testing.T, cmd *exec.Cmd, ready func() bool) *testprocess.Process {
 	t.Helper()
 	p := testprocess.Start(t, cmd)
@@ -89,7 +89,7 @@ func start(t *testing.T, cmd *exec.Cmd, ready func() bool) *testprocess.Process 
 	return p
 }
 
-// await waits for a condition, and fails the test if it does not come true.
+// await waits for a condition, and fails the test if the limit passes first.
 func await(t *testing.T, limit time.Duration, what string, condition func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(limit); !condition(); time.Sleep(20 * time.Millisecond) {
@@ -99,19 +99,19 @@ func await(t *testing.T, limit time.Duration, what string, condition func() bool
 	}
 }
 
-// freePort returns a port of 127.0.0.1 that no other test gets until the end of this one.
+// freePort returns a port of 127.0.0.1 that no other test gets until this test ends.
 func freePort(t *testing.T) string {
 	t.Helper()
 	return strconv.Itoa(testnet.FreePort(t))
 }
 
-// answers reports whether a GET is answered with 200.
+// answers reports whether a GET request to the URL is answered with 200.
 func answers(url string) bool {
 	status, _ := get(url)
 	return status == http.StatusOK
 }
 
-// get returns status and body, or no status if there is no answer.
+// get returns status and body, or status 0 if there is no answer.
 func get(url string) (status int, body string) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
@@ -140,6 +140,6 @@ func post(t *testing.T, client *http.Client, url, body string) (status int, code
 	read, err := io.ReadAll(answer.Body)
 	require.NoError(t, err)
 	var envelope struct{ Code string }
-	_ = json.Unmarshal(read, &envelope) // an answer without a code has none
+	_ = json.Unmarshal(read, &envelope) // a body without a code leaves it empty
 	return answer.StatusCode, envelope.Code, string(read)
 }

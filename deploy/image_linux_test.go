@@ -15,11 +15,11 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// cacheMounts are what a RUN gets from the builder, before its commands.
+// cacheMounts matches the cache mounts of a RUN, which stand before its commands.
 var cacheMounts = regexp.MustCompile(`--mount=type=cache\S*`)
 
-// The build's own commands leave no capability on the binary although the base
-// image asks for one, and fail if there is one all the same.
+// The build's own commands leave no capability on the binary, although the base image asks for one,
+// and the build fails if one remains.
 func TestImageBuildLeavesNoCapability(t *testing.T) {
 	t.Parallel()
 	tool(t, "getcap")
@@ -46,7 +46,7 @@ func TestImageBuildLeavesNoCapability(t *testing.T) {
 			capable := filepath.Join(folder, "capable")
 			copyFile(t, binary, capable, 0o755)
 			setCapability(t, capable)
-			// In the place of xcaddy: what it would have built is there already.
+			// A stand-in for xcaddy: the binary that it would build exists already.
 			require.NoError(t, os.WriteFile(filepath.Join(folder, "xcaddy"), []byte(`#!/bin/sh
 while [ "$1" != --output ]; do shift; done
 if `+test.xcaddy+`; then cp --preserve=all `+capable+` "$2"; else cat `+binary+` >"$2" && chmod 0755 "$2"; fi
@@ -68,21 +68,20 @@ if `+test.xcaddy+`; then cp --preserve=all `+capable+` "$2"; else cat `+binary+`
 	}
 }
 
-// served is an image as a container of a pod, and what the tests know of it.
+// served is an image run as a container of a pod, with its ports.
 type served struct {
 	container
 	signing, health string // the ports
 }
 
-// of returns another container of the image, such as kubectl exec would begin in
-// the same one.
+// of returns a container of the same image with other arguments, as kubectl exec would start one.
 func (s served) of(args ...string) container {
 	c := s.container
 	c.Args = append([]string{"/usr/bin/caddy"}, args...)
 	return c
 }
 
-// served is the image run with what it has, and the variables.
+// served runs the image with its own files and environment, plus the variables.
 func (m *image) served(t *testing.T, variables ...string) served {
 	t.Helper()
 	s := served{signing: freePort(t), health: freePort(t)}
@@ -91,7 +90,7 @@ func (m *image) served(t *testing.T, variables ...string) served {
 	return s
 }
 
-// servedIn is the image run as a folder's pod runs it.
+// servedIn runs the image as the pod of an overlay runs it.
 func (m *image) servedIn(t *testing.T, folder string) served {
 	t.Helper()
 	s := served{signing: freePort(t), health: freePort(t)}
@@ -115,9 +114,8 @@ func (m *image) servedIn(t *testing.T, folder string) served {
 	return s
 }
 
-// The image starts where it is deployed: as another user, with no capability, on a
-// read-only root that has nothing but what the image has. What kubectl exec would
-// run there works as well.
+// The image starts as it is deployed: as another user, with no capability, on a read-only root that
+// has only the image's files. What kubectl exec would run there works as well.
 func TestImageStartsAsPod(t *testing.T) {
 	t.Parallel()
 	requireContainers(t)
@@ -156,7 +154,7 @@ func TestImageStartsAsPod(t *testing.T) {
 	}
 }
 
-// names returns the names of a folder's entries.
+// names returns the names of directory entries.
 func names(entries []os.DirEntry) []string {
 	var all []string
 	for _, entry := range entries {
@@ -165,7 +163,7 @@ func names(entries []os.DirEntry) []string {
 	return all
 }
 
-// Without a gateway the image ends at once, and says which variable it lacks.
+// Without a gateway the container exits at once, and says which variable is missing.
 func TestImageWithoutGateway(t *testing.T) {
 	t.Parallel()
 	requireContainers(t)
@@ -184,8 +182,7 @@ func TestImageWithoutGateway(t *testing.T) {
 	}
 }
 
-// A file capability is what keeps the image from starting, so the test above would
-// notice one.
+// A file capability keeps the image from starting, so TestImageStartsAsPod would notice one.
 func TestImageWithCapabilityDoesNotStart(t *testing.T) {
 	t.Parallel()
 	requireContainers(t)

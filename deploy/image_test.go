@@ -17,14 +17,15 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// dockerfile is what the image is made by.
+// dockerfile is the path of the Dockerfile that makes the image.
 const dockerfile = "../xcaddy.Dockerfile"
 
-// instruction is one of the Dockerfile's, such as COPY and what follows it.
+// instruction is one instruction of the Dockerfile: its name, such as COPY, and the rest of its
+// line.
 type instruction struct{ name, rest string }
 
-// stages returns the Dockerfile's instructions, by the FROM that they follow. What
-// stands before the first, the versions of the base images, is left out.
+// stages returns the Dockerfile's instructions, grouped by the FROM that they follow. The part
+// before the first FROM, the versions of the base images, is left out.
 func stages(t *testing.T) [][]instruction {
 	t.Helper()
 	text, err := os.ReadFile(dockerfile)
@@ -47,7 +48,7 @@ func stages(t *testing.T) [][]instruction {
 	return all
 }
 
-// image is what the Dockerfile's last stage makes: a root, and how it is run.
+// image is the result of the Dockerfile's last stage: a root, and how it is run.
 type image struct {
 	root            string
 	env             []string
@@ -57,14 +58,13 @@ type image struct {
 	healthcheck     []string
 }
 
-// buildImage does what the last stage says, with binary as what the first one has
-// built.
+// buildImage executes the Dockerfile's last stage, with binary as the result of the first stage.
 func buildImage(t *testing.T, binary string) *image {
 	t.Helper()
 	root, err := os.MkdirTemp("", "image")
 	require.NoError(t, err)
 	t.Cleanup(func() { os.RemoveAll(root) })
-	require.NoError(t, os.Chmod(root, 0o755)) // as a layer's root is
+	require.NoError(t, os.Chmod(root, 0o755)) // like the root of a layer
 	made := &image{root: root, labels: make(map[string]string)}
 	for _, i := range stages(t)[1] {
 		switch i.name {
@@ -88,7 +88,7 @@ func buildImage(t *testing.T, binary string) *image {
 			_, command, found := strings.Cut(i.rest, " CMD ")
 			require.True(t, found, i.rest)
 			require.NoError(t, json.Unmarshal([]byte(command), &made.healthcheck), "without a shell it must be a list")
-		case "ARG", "EXPOSE": // say something to people only
+		case "ARG", "EXPOSE": // these only inform people
 		default:
 			require.FailNow(t, "this test does not know "+i.name)
 		}
@@ -96,7 +96,7 @@ func buildImage(t *testing.T, binary string) *image {
 	return made
 }
 
-// copy does what a COPY of the last stage says.
+// copy executes a COPY of the last stage.
 func (m *image) copy(t *testing.T, binary string, words []string) {
 	t.Helper()
 	words = slices.DeleteFunc(words, func(word string) bool { return strings.HasPrefix(word, "--") })
@@ -116,12 +116,12 @@ func (m *image) copy(t *testing.T, binary string, words []string) {
 		}
 	case isSource:
 		copyFile(t, filepath.Join("..", source), to, 0o644)
-	default: // the authorities of the builder, which nothing here connects to
+	default: // the builder's CA certificates, which nothing here needs
 		require.NoError(t, os.WriteFile(to, nil, 0o644))
 	}
 }
 
-// copyFile copies what is in a file, and none of its attributes.
+// copyFile copies the contents of a file, but none of its attributes.
 func copyFile(t *testing.T, from, to string, mode os.FileMode) {
 	t.Helper()
 	in, err := os.Open(from)
@@ -135,7 +135,7 @@ func copyFile(t *testing.T, from, to string, mode os.FileMode) {
 	require.NoError(t, os.Chmod(to, mode))
 }
 
-// variableOf is what a container's manifest sets a variable of the environment to.
+// variableOf returns the value that a container's manifest gives an environment variable.
 func variableOf(container corev1.Container, name string) string {
 	for _, variable := range container.Env {
 		if variable.Name == name {
@@ -145,8 +145,7 @@ func variableOf(container corev1.Container, name string) string {
 	return ""
 }
 
-// The image is run as the manifests' pods run it, and has no gateway of its own
-// choice.
+// The image runs as the manifests' pods run it, and sets no gateway of its own.
 func TestImageIsWhatPodsExpect(t *testing.T) {
 	t.Parallel()
 	made := buildImage(t, dockerfile) // any file will do
@@ -166,7 +165,7 @@ func TestImageIsWhatPodsExpect(t *testing.T) {
 	}
 }
 
-// The command of docs/supply-chain.md writes the digest of the builder's tag into the file.
+// The command of docs/supply-chain.md writes the digest of the builder's tag into the Dockerfile.
 func TestBuilderCanBePinned(t *testing.T) {
 	t.Parallel()
 	page, err := os.ReadFile("../docs/supply-chain.md")
@@ -189,8 +188,8 @@ func TestBuilderCanBePinned(t *testing.T) {
 	assert.Contains(t, string(pinned), "\nARG BUILDER=caddy@"+digest+"\n")
 }
 
-// The build compiles on the machine's own platform for the one that is wanted, keeps
-// what it has compiled, and names the versions of what it starts from.
+// The build compiles on the builder's own platform for the target platform, caches what it has
+// compiled, and names the versions of its base images.
 func TestImageBuild(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile(dockerfile)
@@ -212,7 +211,7 @@ func TestImageBuild(t *testing.T) {
 	}
 }
 
-// The version of Caddy in the image is the one that everything here is tested with.
+// The image has the version of Caddy that the tests use.
 func TestImageHasTestedCaddy(t *testing.T) {
 	t.Parallel()
 	module, err := os.ReadFile("../go.mod")
@@ -224,7 +223,7 @@ func TestImageHasTestedCaddy(t *testing.T) {
 	assert.Contains(t, string(text), "\nARG CADDY_VERSION="+string(version[1])+"\n")
 }
 
-// The labels say what registries and scanners look for.
+// The image has the labels that registries and scanners look for.
 func TestImageIsLabelled(t *testing.T) {
 	t.Parallel()
 	labels := buildImage(t, dockerfile).labels
@@ -234,8 +233,9 @@ func TestImageIsLabelled(t *testing.T) {
 	assert.Len(t, labels, 6)
 }
 
-// The build gets no secret that the pages have people make in a checkout: the image
-// would have none, but what caches the build's stages would, which may be a registry.
+// The build context contains none of the secrets that the pages tell people to create in a
+// checkout. They would not end up in the image, but they would in the cache of the build's stages,
+// which may be a registry.
 func TestBuildGetsNoSecrets(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile("../.dockerignore")

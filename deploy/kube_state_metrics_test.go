@@ -9,8 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// kubeStateMetrics are the labels of kube-state-metrics' metrics, by the metric's name,
-// as they were written down from its source.
+// kubeStateMetrics returns the labels of each kube-state-metrics metric, by the metric's name, as
+// recorded from its source.
 func kubeStateMetrics(t *testing.T) map[string][]string {
 	t.Helper()
 	text, err := os.ReadFile("testdata/kube-state-metrics.txt")
@@ -24,9 +24,9 @@ func kubeStateMetrics(t *testing.T) map[string][]string {
 	return labels
 }
 
-// What the rules ask kube-state-metrics for is what it has: each metric, each label that
-// is asked for or matched on, and no metric of the list is there for nothing. The pods of
-// the simulation have the same.
+// kube-state-metrics has everything that the rules ask it for: each metric, and each label that is
+// used or matched on. The list names no metric that the rules do not use, and the simulated pods
+// have the same labels.
 func TestKubeStateMetricsHasThem(t *testing.T) {
 	t.Parallel()
 	known := kubeStateMetrics(t)
@@ -42,7 +42,8 @@ func TestKubeStateMetricsHasThem(t *testing.T) {
 			for _, label := range e.labelsOf(selector.Name) {
 				assert.Contains(t, labels, label, "%s: %s has no such label", e.where, selector.Name)
 			}
-			// On these, series are matched with Prometheus' own, and grouped.
+			// Series of these metrics are grouped by these labels, and matched on them with
+			// Prometheus' own series.
 			assert.Subset(t, labels, []string{"namespace", "pod"})
 		}
 	}

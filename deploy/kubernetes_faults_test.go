@@ -13,7 +13,7 @@ type kubernetesFault struct {
 	fleet  fleet
 }
 
-// podSeries are kube-state-metrics' series of a pod's sidecar; the values are in promtool's
+// podSeries returns the kube-state-metrics series of a pod's sidecar, with the values in promtool's
 // notation.
 func podSeries(pod, phase, running string) map[string]string {
 	labels := fmt.Sprintf(`job="kube-state-metrics",namespace="shop",pod=%q`, pod)
@@ -25,7 +25,7 @@ func podSeries(pod, phase, running string) map[string]string {
 	}
 }
 
-// podsOf are those of several pods.
+// podsOf returns the series of several pods.
 func podsOf(pods int, phase, running string) map[string]string {
 	series := make(map[string]string)
 	for number := range pods {
@@ -36,12 +36,13 @@ func podsOf(pods int, phase, running string) map[string]string {
 	return series
 }
 
-// refundsOfShop names a series of refunds, beside the payments of the fleet.
+// refundsOfShop names a series of refunds, which the fleet's payments do not include.
 func refundsOfShop(metric, labels string) string {
 	return fmt.Sprintf(`%s{job="payermax",namespace="shop",pod="shop-0",instance="10.0.0.0:8081",endpoint="refund",%s}`, metric, labels)
 }
 
-// refusedOnceEach are sidecars that PayerMax refuses once each, four in three minutes.
+// refusedOnceEach returns the series of sidecars that PayerMax refuses once each, four every three
+// minutes.
 func refusedOnceEach(sidecars int, code string) map[string]string {
 	series := make(map[string]string)
 	for number := range sidecars {
@@ -51,7 +52,7 @@ func refusedOnceEach(sidecars int, code string) map[string]string {
 	return series
 }
 
-// kubernetesFaults begin in minute faultBegins.
+// kubernetesFaults are faults of pods. They begin in minute faultBegins.
 var kubernetesFaults = []kubernetesFault{
 	{what: "All pods wait for a Secret that does not exist", alert: "PayerMaxMostSidecarsDown", within: 4,
 		fleet: fleet{others: withNode(podsOf(2, "Pending", fmt.Sprintf("_x%d 0x100", faultBegins)))}},
@@ -114,12 +115,13 @@ var kubernetesFaults = []kubernetesFault{
 		fleet: fleet{sidecars: 2, callsAMinute: 30, life: func(int) (int, int) { return 0, faultBegins - 1 }}},
 }
 
-// withNode adds what a cluster has besides.
+// withNode adds the series that a cluster also has: kube-state-metrics' own target, and a sidecar
+// in another namespace.
 func withNode(series map[string]string) map[string]string {
 	return merged(series, map[string]string{`up{job="kube-state-metrics"}`: "1x200", `up{job="payermax",namespace="books",pod="books-1",instance="10.0.9.9:8081"}`: "1x200"})
 }
 
-// merged are the series of both.
+// merged returns the series of both maps.
 func merged(one, other map[string]string) map[string]string {
 	both := make(map[string]string)
 	for _, series := range []map[string]string{one, other} {

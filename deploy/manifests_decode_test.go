@@ -15,7 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 )
 
-// Every folder renders to objects that Kubernetes knows to the last field, each
+// Every directory renders to objects of which Kubernetes knows every field, and each object occurs
 // once.
 func TestFoldersRender(t *testing.T) {
 	t.Parallel()
@@ -35,7 +35,7 @@ func TestFoldersRender(t *testing.T) {
 	}
 }
 
-// What the decoder would say if the manifests were wrong.
+// The decoder refuses wrong manifests.
 func TestDecoderIsStrict(t *testing.T) {
 	t.Parallel()
 	good := "apiVersion: v1\nkind: Service\nmetadata:\n  name: s\nspec:\n  selector: {a: b}\n"
@@ -53,7 +53,7 @@ func TestDecoderIsStrict(t *testing.T) {
 	}
 }
 
-// kubectl's own kustomize is an older one, and makes the same of the folders.
+// kubectl embeds an older kustomize, which renders the directories to the same result.
 func TestKubectlRendersTheSame(t *testing.T) {
 	t.Parallel()
 	kubectl, err := exec.LookPath("kubectl")
@@ -71,7 +71,7 @@ func TestKubectlRendersTheSame(t *testing.T) {
 	}
 }
 
-// What one object says of another is true: names, labels and ports.
+// References between objects resolve: names, labels and ports.
 func TestManifestsFitTogether(t *testing.T) {
 	t.Parallel()
 	for _, folder := range kubernetesFolders(t) {
@@ -116,7 +116,7 @@ func TestManifestsFitTogether(t *testing.T) {
 	}
 }
 
-// containersFit looks at what containers say of volumes, ConfigMaps and ports.
+// containersFit checks the volumes, ConfigMaps and ports that containers refer to.
 func containersFit(t *testing.T, m *manifests, pod *corev1.PodSpec) {
 	volumes, used := make(map[string]bool), make(map[string]bool)
 	for _, volume := range pod.Volumes {
@@ -155,7 +155,7 @@ func containersFit(t *testing.T, m *manifests, pod *corev1.PodSpec) {
 	}
 }
 
-// allContainers returns the containers of a pod in the order of their start.
+// allContainers returns the containers of a pod, in the order in which they start.
 func allContainers(pod *corev1.PodSpec) []*corev1.Container {
 	found := others(pod)
 	if container, _ := signer(pod); container != nil {
@@ -164,7 +164,7 @@ func allContainers(pod *corev1.PodSpec) []*corev1.Container {
 	return found
 }
 
-// listens reports whether a container of the pod has the port.
+// listens reports whether a container of the pod declares the port.
 func listens(pod *corev1.PodSpec, port intstr.IntOrString) bool {
 	for _, container := range allContainers(pod) {
 		for _, p := range container.Ports {

@@ -21,7 +21,7 @@ import (
 	"sigs.k8s.io/kustomize/kyaml/filesys"
 )
 
-// kubernetesFolders are the folders that kubectl apply -k takes.
+// kubernetesFolders returns the directories that kubectl apply -k accepts, the base first.
 func kubernetesFolders(t *testing.T) []string {
 	t.Helper()
 	overlays, err := filepath.Glob("kubernetes/overlays/*/kustomization.yaml")
@@ -34,13 +34,13 @@ func kubernetesFolders(t *testing.T) []string {
 	return folders
 }
 
-// overlays are the folders that are meant to be applied: all but the base.
+// overlays returns the directories that are meant to be applied: all but the base.
 func overlays(t *testing.T) []string {
 	t.Helper()
 	return kubernetesFolders(t)[1:]
 }
 
-// manifests are the objects that one folder renders to.
+// manifests are the objects that one directory renders to.
 type manifests struct {
 	yaml        []byte
 	objects     []runtime.Object
@@ -53,7 +53,7 @@ type manifests struct {
 	configMaps  map[string]*corev1.ConfigMap
 }
 
-// render runs kustomize, of which no program is needed, and decodes the result.
+// render runs kustomize as a library and decodes the result.
 func render(t *testing.T, folder string) *manifests {
 	t.Helper()
 	rendered, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(filesys.MakeFsOnDisk(), folder)
@@ -86,8 +86,7 @@ func render(t *testing.T, folder string) *manifests {
 	return m
 }
 
-// strict decodes as the API server does that is told to refuse unknown and
-// repeated fields.
+// strict decodes as an API server does that refuses unknown and repeated fields.
 var strict = func() runtime.Decoder {
 	scheme := runtime.NewScheme()
 	for _, add := range []func(*runtime.Scheme) error{

@@ -14,9 +14,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// unprovoked are metrics that the test's calls do not bring forth. A metric
-// with labels is not exposed before it has a first value, not even its HELP
-// line, so these are looked up in the module's source.
+// unprovoked are metrics that the test's calls do not produce. A metric with labels is not exposed
+// before it has a first value, not even its HELP line, so these metrics are looked up in the
+// module's source.
 var unprovoked = map[string]string{
 	"caddy_payermax_shadow_signatures_total":       "needs an application that signs for itself",
 	"caddy_payermax_limit_refusals_total":          "needs limits",
@@ -27,8 +27,7 @@ var unprovoked = map[string]string{
 	"caddy_payermax_budget_remaining":              "needs a budget",
 }
 
-// What the rules and the dashboard ask for is what the binary exposes: each
-// metric, and each of its labels.
+// The binary exposes each metric, and each label, that the rules and the dashboard ask for.
 func TestMetricsAreExposed(t *testing.T) {
 	t.Parallel()
 	exposed := scrape(t, startObserved(t).health)
@@ -36,7 +35,7 @@ func TestMetricsAreExposed(t *testing.T) {
 	for _, e := range expressions(t) {
 		for _, selector := range e.selectors() {
 			name := selector.Name
-			if _, ok := unprovoked[name]; ok || name == "up" || strings.HasPrefix(name, "kube_") { // Prometheus' own, and kube-state-metrics'
+			if _, ok := unprovoked[name]; ok || name == "up" || strings.HasPrefix(name, "kube_") { // of Prometheus itself, or of kube-state-metrics
 				continue
 			}
 			series, ok := exposed[name]
@@ -52,7 +51,7 @@ func TestMetricsAreExposed(t *testing.T) {
 	assert.Empty(t, missing, "metrics that the binary does not expose, and where they are used")
 }
 
-// Metrics that no call here brings forth are at least declared.
+// Metrics that no call here produces are at least declared in the source.
 func TestUnprovokedMetricsAreDeclared(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob("../*.go")
@@ -76,8 +75,7 @@ func TestUnprovokedMetricsAreDeclared(t *testing.T) {
 	}
 }
 
-// scrape returns the labels of each metric that is exposed at the health port,
-// by the metric's name.
+// scrape returns the labels of each metric exposed at the health port, by the metric's name.
 func scrape(t *testing.T, healthPort string) map[string][]string {
 	t.Helper()
 	status, body := get("http://127.0.0.1:" + healthPort + "/metrics")

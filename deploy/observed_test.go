@@ -23,8 +23,8 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/testprocess"
 )
 
-// observedCaddyfile is a process with everything that counts something: the
-// signing site, the gateway that it talks to, notifications, and the metrics.
+// observedCaddyfile configures a process with everything that counts something: the signing site,
+// the gateway that it calls, notifications, and the metrics.
 const observedCaddyfile = `{
 	admin off
 	persist_config off
@@ -76,7 +76,7 @@ const observedCaddyfile = `{
 }
 `
 
-// orderCall moves money, so that it counts against the budget.
+// orderCall moves money, so it counts against the budget.
 const orderCall = `{"data":{"outTradeNo":"P1","integrate":"Hosted_Checkout","subject":"Shoes","totalAmount":"10000","currency":"IDR","country":"ID",` +
 	`"userId":"U1","goodsDetails":[{"goodsId":"1","goodsName":"Shoes","quantity":"1","price":"10000"}],"language":"en",` +
 	`"frontCallbackUrl":"https://shop.example/paid","notifyUrl":"https://shop.example/notify"}}`
@@ -89,7 +89,7 @@ type observed struct {
 	app                                     *http.Client
 }
 
-// observe runs the process. With lost, its gateway is a port that nobody listens on.
+// observe runs the process. If lost is true, its gateway is a port that nothing listens on.
 func observe(t *testing.T, lost bool) *observed {
 	t.Helper()
 	o := &observed{
@@ -126,15 +126,15 @@ func certificate(t *testing.T) []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
 }
 
-// url is where the application calls an endpoint.
+// url returns the URL at which the application calls an endpoint.
 func (o *observed) url(endpoint string) string {
 	return "http://127.0.0.1:" + o.signing + "/aggregate-pay/api/gateway/" + endpoint
 }
 
-// metrics is where its metrics are.
+// metrics returns the URL of the process's metrics.
 func (o *observed) metrics() string { return "http://127.0.0.1:" + o.health + "/metrics" }
 
-// fault has the gateway meet the next calls with a fault.
+// fault makes the gateway answer the next calls with a fault.
 func (o *observed) fault(t *testing.T, fault string, times int) {
 	t.Helper()
 	body := fmt.Sprintf(`{"endpoint":"applyDropinSession","fault":%q,"times":%d}`, fault, times)
@@ -146,8 +146,7 @@ func (o *observed) fault(t *testing.T, fault string, times int) {
 	require.Equal(t, http.StatusNoContent, answer.StatusCode)
 }
 
-// startObserved runs the process, has it handle calls of each outcome, and
-// returns it.
+// startObserved runs the process, makes calls of each outcome, and returns the process.
 func startObserved(t *testing.T) *observed {
 	t.Helper()
 	o := observe(t, false)

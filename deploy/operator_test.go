@@ -17,7 +17,7 @@ import (
 
 var update = flag.Bool("update", false, "write the files that are generated")
 
-// generated holds a file against what it is generated from, or writes it.
+// generated compares a file with the text it is generated from, or writes it if -update is set.
 func generated(t *testing.T, file string, text []byte) {
 	t.Helper()
 	if *update {
@@ -30,8 +30,8 @@ func generated(t *testing.T, file string, text []byte) {
 
 const operatorFolder = "kubernetes/components/prometheus-operator/"
 
-// The operator's PrometheusRule is generated from rules.yaml, whose text it has two
-// levels deeper.
+// The operator's PrometheusRule is generated from rules.yaml, with the text indented two levels
+// deeper.
 func TestPrometheusRuleIsGenerated(t *testing.T) {
 	t.Parallel()
 	rules, err := os.ReadFile("prometheus/rules.yaml")
@@ -51,8 +51,8 @@ func TestPrometheusRuleIsGenerated(t *testing.T) {
 	generated(t, operatorFolder+"prometheusrule.yaml", text)
 }
 
-// A consumer's kustomization with the component renders to objects that the operator
-// knows to the last field, with the rules and the dashboard of this folder.
+// A consumer's kustomization with the component renders to objects of which the operator knows
+// every field, with the rules and the dashboard of this directory.
 func TestOperatorObjects(t *testing.T) {
 	t.Parallel()
 	objects := renderConsumer(t, ownWorkloads()["Deployment"], "prometheus-operator")
@@ -87,11 +87,11 @@ func TestOperatorObjects(t *testing.T) {
 	assert.Equal(t, map[string]any{"payermax.json": string(board)}, config["data"])
 }
 
-// The PodMonitor selects the pods that have a sidecar, asks the port that it has, and
-// leaves the labels that the alerts ask for. The operator puts labels of its own before
-// the monitor's relabelings: namespace, container, pod, job and endpoint, as
-// generatePodMonitorConfig does in pkg/prometheus/promcfg.go of
-// github.com/prometheus-operator/prometheus-operator, 6adcebc5076c of 8 August 2026.
+// The PodMonitor selects the pods that have a sidecar, scrapes the port that the sidecar has, and
+// keeps the labels that the alerts use. The operator adds labels of its own before the monitor's
+// relabelings run: namespace, container, pod, job and endpoint, as generatePodMonitorConfig does in
+// pkg/prometheus/promcfg.go of github.com/prometheus-operator/prometheus-operator, 6adcebc5076c of
+// 8 August 2026.
 func TestPodMonitorLeavesTheLabels(t *testing.T) {
 	t.Parallel()
 	objects := renderConsumer(t, ownWorkloads()["Deployment"], "sidecar", "payermax", "prometheus-operator")
@@ -128,7 +128,7 @@ func TestPodMonitorLeavesTheLabels(t *testing.T) {
 	assert.Equal(t, labels.FromStrings("namespace", "shop", "pod", "shop-1", "container", "payermax", "job", "payermax"), kept.Labels())
 }
 
-// decodeStrictly decodes an object as an API server that refuses unknown fields.
+// decodeStrictly decodes an object like an API server that refuses unknown fields.
 func decodeStrictly(t *testing.T, object map[string]any, into any) {
 	t.Helper()
 	text, err := yaml.Marshal(object)

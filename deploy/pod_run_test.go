@@ -16,7 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The sandbox's pod answers calls, and PayerMax is not needed.
+// The sandbox's pod answers calls without PayerMax.
 func TestSandboxPod(t *testing.T) {
 	t.Parallel()
 	p := newPod(t, "kubernetes/overlays/sandbox", "PAYERMAX_SHUTDOWN_DELAY=6s")
@@ -28,7 +28,7 @@ func TestSandboxPod(t *testing.T) {
 	assert.True(t, answers(p.probe(container.LivenessProbe)))
 	assert.True(t, answers(p.probe(container.ReadinessProbe)))
 
-	// As the pod ends: not ready any more, but still serving for the delay.
+	// As when the pod ends: no longer ready, but still serving during the delay.
 	process.Signal(t, syscall.SIGTERM)
 	await(t, 5*time.Second, "the readiness probe to fail", func() bool {
 		status, _ := get(p.probe(container.ReadinessProbe))
@@ -40,8 +40,8 @@ func TestSandboxPod(t *testing.T) {
 	assert.Zero(t, process.ExitCode())
 }
 
-// With keys, the pod starts and is ready although PayerMax cannot be reached,
-// and refuses what is no endpoint.
+// A pod with keys starts and is ready although PayerMax cannot be reached, and refuses a path that
+// is not an endpoint.
 func TestPodWithKeys(t *testing.T) {
 	t.Parallel()
 	p := newPod(t, "kubernetes/overlays/production", "PAYERMAX_SHUTDOWN_DELAY=10ms")
@@ -55,8 +55,8 @@ func TestPodWithKeys(t *testing.T) {
 	assert.Equal(t, "NOT_FOUND", code)
 }
 
-// The socket is for the sidecar and its group, and survives a sidecar that was
-// killed: the volume, and so the old socket, is still there when it starts again.
+// Only the sidecar and its group can use the socket. The sidecar starts again after it was killed,
+// although the volume, and so the old socket, is still there.
 func TestUnixSocketPod(t *testing.T) {
 	t.Parallel()
 	p := newPod(t, "kubernetes/overlays/unix-socket",
@@ -86,20 +86,20 @@ func TestUnixSocketPod(t *testing.T) {
 	assert.Error(t, err, "nothing listens on the port any more")
 }
 
-// The shared gateway signs for who has a certificate of the callers' CA.
+// The shared gateway signs only for clients that have a certificate of the callers' CA.
 func TestSharedGatewayPod(t *testing.T) {
 	t.Parallel()
 	p := newPod(t, "kubernetes/overlays/shared-gateway",
 		"PAYERMAX_GATEWAY=sandbox sandbox", "PAYERMAX_PRIVATE_KEY", "PAYERMAX_GATEWAY_PUBLIC_KEY", "PAYERMAX_SHUTDOWN_DELAY=10ms")
 	folder := makeCertificates(t, p)
 	process := p.run(t)
-	// The gateway's own certificate and key, which no CA of callers has signed.
+	// The gateway's own certificate and key, which the callers' CA has not signed.
 	stranger, err := tls.LoadX509KeyPair(filepath.Join(folder, "gateway.crt"), filepath.Join(folder, "gateway.key"))
 	require.NoError(t, err)
 	shop, err := tls.LoadX509KeyPair(filepath.Join(folder, "shop.crt"), filepath.Join(folder, "shop.key"))
 	require.NoError(t, err)
 
-	// As the Service's name would lead there.
+	// Dials the gateway, as the Service's name would lead there.
 	dial := func(c *http.Client) *http.Client {
 		c.Transport.(*http.Transport).DialContext = func(ctx context.Context, network, _ string) (net.Conn, error) {
 			return new(net.Dialer).DialContext(ctx, network, "127.0.0.1:"+p.tls)

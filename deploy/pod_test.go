@@ -20,22 +20,21 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/testprocess"
 )
 
-// pod is the signer's container of one folder, on this machine: its Caddyfile
-// and environment, with the mounted directories in a temporary one.
+// pod runs the signing container of one directory's pod on this machine: its Caddyfile and
+// environment, with the mounted directories under a temporary one.
 type pod struct {
 	manifests *manifests
 	template  *corev1.PodTemplateSpec
 	native    bool
-	root      string // what is / in the container
+	root      string // stands for / of the container
 	caddyfile string // the path
 	env       []string
-	// The ports that were chosen in the place of 8080, 8081 and 8443.
+	// The ports that replace 8080, 8081 and 8443.
 	signing, health, tls string
 }
 
-// newPod renders a folder and puts what its container mounts in place. Further
-// variables, such as PAYERMAX_BIND=..., replace those of the container; those
-// without a value remove them.
+// newPod renders a directory and puts the files that its container mounts in place. Variables such
+// as PAYERMAX_BIND=... replace those of the container; a variable without a value is removed.
 func newPod(t *testing.T, folder string, variables ...string) *pod {
 	t.Helper()
 	p := &pod{manifests: render(t, folder), signing: freePort(t), health: freePort(t), tls: freePort(t)}
@@ -43,7 +42,7 @@ func newPod(t *testing.T, folder string, variables ...string) *pod {
 	p.template, container = podOf(p.manifests)
 	_, p.native = signer(&p.template.Spec)
 
-	// Paths of sockets must be short, which those of t.TempDir are not.
+	// Paths of sockets must be short, and those of t.TempDir are not.
 	var err error
 	p.root, err = os.MkdirTemp("", "pod")
 	require.NoError(t, err)
@@ -64,7 +63,7 @@ func newPod(t *testing.T, folder string, variables ...string) *pod {
 		p.env = append(p.env, name+"="+p.here(value))
 	}
 	for _, i := range stages(t)[1] {
-		if i.name == "ENV" { // where Caddy is at home in the image
+		if i.name == "ENV" { // Caddy's own directories in the image
 			p.env = append(p.env, strings.Fields(strings.ReplaceAll(i.rest, "=/", "="+p.root+"/"))...)
 		}
 	}
@@ -79,11 +78,11 @@ func newPod(t *testing.T, folder string, variables ...string) *pod {
 	return p
 }
 
-// here translates directories and ports from the container to this machine.
+// here replaces the container's directories and ports by those of this machine.
 func (p *pod) here(text string) string {
 	return strings.NewReplacer(
 		"/run/", p.root+"/run/",
-		":8081 {", ":"+p.health+" {", ":8443 {", ":"+p.tls+" {", // of the shared gateway, whose pod is its own
+		":8081 {", ":"+p.health+" {", ":8443 {", ":"+p.tls+" {", // of the shared gateway, which has a pod of its own
 	).Replace(text)
 }
 
@@ -99,7 +98,7 @@ func caddyfileOf(t *testing.T, template *corev1.PodTemplateSpec, m *manifests) s
 	return ""
 }
 
-// caddy is the binary with the container's environment and nothing else.
+// caddy returns a command that runs the binary with the container's environment and nothing else.
 func (p *pod) caddy(t *testing.T, ctx context.Context, args ...string) *exec.Cmd {
 	t.Helper()
 	cmd := exec.CommandContext(ctx, caddy(t), args...)
@@ -120,12 +119,12 @@ func (p *pod) run(t *testing.T) *testprocess.Process {
 	})
 }
 
-// probe returns the URL that the kubelet would ask.
+// probe returns the URL that the kubelet would request.
 func (p *pod) probe(probe *corev1.Probe) string {
 	return "http://127.0.0.1:" + p.health + probe.HTTPGet.Path
 }
 
-// keyPair makes a key as PayerMax's merchants have them.
+// keyPair makes a key of the kind that PayerMax's merchants have.
 func keyPair(t *testing.T) (private, public *pem.Block) {
 	t.Helper()
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
@@ -137,13 +136,13 @@ func keyPair(t *testing.T) (private, public *pem.Block) {
 	return &pem.Block{Type: "PRIVATE KEY", Bytes: pkcs8}, &pem.Block{Type: "PUBLIC KEY", Bytes: pkix}
 }
 
-// dropinCall is a call that the sandbox answers with success.
+// dropinPath and dropinCall make a call that the sandbox answers with success.
 const (
 	dropinPath = "/aggregate-pay/api/gateway/applyDropinSession"
 	dropinCall = `{"data":{"totalAmount":10000,"currency":"IDR","country":"ID","userId":"U10001"}}`
 )
 
-// client is an HTTP client that gives up in time.
+// client returns an HTTP client with a timeout.
 func client(transport *http.Transport) *http.Client {
 	return &http.Client{Transport: transport, Timeout: time.Minute}
 }

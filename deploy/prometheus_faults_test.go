@@ -12,14 +12,14 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// provoked is a fault that is brought about at a real process.
+// provoked is a fault that the test causes in a real process.
 type provoked struct {
 	what, alert string
-	lost        bool // no gateway at all, from the beginning
+	lost        bool // no gateway at all, from the start
 	fault       func(t *testing.T, o *observed)
 }
 
-// faultOf has the gateway meet all calls with a fault.
+// faultOf makes the gateway answer all calls with a fault.
 func faultOf(fault string) func(*testing.T, *observed) {
 	return func(t *testing.T, o *observed) { o.fault(t, fault, 10000) }
 }
@@ -47,12 +47,12 @@ const (
 	provokedCalls = 3 // a minute
 )
 
-// The important alerts fire on what real processes count, and none on what one counts with
-// which nothing is wrong. For the rules, a minute passes between two looks at the metrics,
-// with some calls in it. No real time does, so that a slow machine changes nothing.
+// The important alerts fire on the metrics of real processes, and no alert fires on those of a
+// healthy process. For the rules, a minute with a few calls passes between two scrapes. No real
+// time passes, so a slow machine changes nothing.
 func TestAlertsOfRealProcesses(t *testing.T) {
 	t.Parallel()
-	// What answers in PayerMax's place is a sandbox, as each process reports.
+	// A sandbox answers in PayerMax's place, and each process reports that.
 	const sandbox = "PayerMaxSandboxAnswers"
 	for _, p := range provocations {
 		t.Run(p.what, func(t *testing.T) {
@@ -75,8 +75,8 @@ func TestAlertsOfRealProcesses(t *testing.T) {
 	}
 }
 
-// watched runs a process until its fault has lasted for a while, and returns what
-// Prometheus would have scraped of it.
+// watched runs a process until its fault has lasted for a while, and returns what Prometheus would
+// have scraped from it.
 func (p provoked) watched(t *testing.T) *sidecar {
 	t.Helper()
 	o := observe(t, p.lost)
@@ -98,11 +98,11 @@ func (p provoked) watched(t *testing.T) *sidecar {
 	return scraped
 }
 
-// watchedSample is a line of the metrics that rules ask for: a series, and its value.
+// watchedSample matches a line of the metrics that the rules use: a series, and its value.
 var watchedSample = regexp.MustCompile(`^((?:caddy_payermax|process_start)_\w+(?:\{.*\})?) (\S+)\n$`)
 
-// samples returns the series of metrics, as a scrape that succeeds does. Those of how long
-// something took are left out, since here they are of the machine.
+// samples returns the series of metrics, as a successful scrape would. Durations are left out,
+// because here they depend on the machine.
 func samples(t *testing.T, metrics string) map[string]float64 {
 	t.Helper()
 	series := map[string]float64{"up": 1}

@@ -18,8 +18,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A real Prometheus with this folder's config and rules finds the binary's
-// metrics, and evaluates every rule.
+// A real Prometheus with the config and rules of this directory finds the binary's metrics, and
+// evaluates every rule.
 func TestPrometheus(t *testing.T) {
 	t.Parallel()
 	program := tool(t, "prometheus")
@@ -30,7 +30,7 @@ func TestPrometheus(t *testing.T) {
 	for _, name := range []string{"prometheus.yaml", "rules.yaml"} {
 		text, err := os.ReadFile(filepath.Join("prometheus", name))
 		require.NoError(t, err)
-		// As it is, but for the port and for the time that a test has.
+		// Unchanged, except for the port and for the interval, which is shortened for the test.
 		changed := strings.NewReplacer("127.0.0.1:8081", target, "_interval: 15s", "_interval: 1s").Replace(string(text))
 		require.NoError(t, os.WriteFile(filepath.Join(folder, name), []byte(changed), 0o600))
 	}
@@ -78,11 +78,11 @@ func TestPrometheus(t *testing.T) {
 	dashboardHasData(t, address)
 }
 
-// withoutData are panels for what this process does not do. It has no store module.
+// withoutData are panels about features that this process does not use. It has no store module.
 var withoutData = []string{"Disputed rules", "Store that replicas share"}
 
-// dashboardHasData looks at each query of the dashboard. Prometheus asks for OpenMetrics,
-// in which some labels are written in another way.
+// dashboardHasData runs each query of the dashboard. Prometheus asks for OpenMetrics, in which some
+// labels are written differently.
 func dashboardHasData(t *testing.T, address string) {
 	t.Helper()
 	for _, panel := range dashboard(t).Panels {
@@ -97,7 +97,7 @@ func dashboardHasData(t *testing.T, address string) {
 	}
 }
 
-// callWhile calls the process five times a second until the end of the test.
+// callWhile makes five calls a second to the process until the test ends.
 func callWhile(t *testing.T, o *observed) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
@@ -121,7 +121,7 @@ func callWhile(t *testing.T, o *observed) {
 	})
 }
 
-// startPrometheus runs Prometheus with the folder's prometheus.yaml, for some minutes at most.
+// startPrometheus runs Prometheus with the directory's prometheus.yaml, for a few minutes at most.
 func startPrometheus(t *testing.T, program, folder string, flags ...string) (address string) {
 	t.Helper()
 	address = "127.0.0.1:" + freePort(t)

@@ -13,14 +13,14 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 )
 
-// signingPod is a pod to be broken, with what is around it.
+// signingPod is a pod that a test breaks, with the objects around it.
 type signingPod struct {
 	*manifests
 	spec   *corev1.PodSpec
 	signer *corev1.Container
 }
 
-// policy returns the NetworkPolicy of a name.
+// policy returns the NetworkPolicy with the name.
 func (p *signingPod) policy(name string) *networkingv1.NetworkPolicy {
 	i := slices.IndexFunc(p.policies, func(policy *networkingv1.NetworkPolicy) bool { return policy.Name == name })
 	return p.policies[i]
@@ -32,7 +32,7 @@ func (p *signingPod) keysMount() *corev1.VolumeMount {
 	return &p.signer.VolumeMounts[i]
 }
 
-// Each promise notices when it is broken.
+// Each promise's check fails when the promise is broken.
 func TestBrokenPromisesAreNoticed(t *testing.T) {
 	t.Parallel()
 	yes, user, mode := true, int64(65532), int32(0o644)

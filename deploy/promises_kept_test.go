@@ -17,7 +17,7 @@ func TestPromisesAreKept(t *testing.T) {
 	}
 }
 
-// How a pod is started, ended and kept is what each overlay's name says.
+// How a pod starts and ends and where it gets its keys match each overlay's name.
 func TestOverlaysAreWhatTheySay(t *testing.T) {
 	t.Parallel()
 	for name, want := range map[string]struct {
@@ -47,8 +47,7 @@ func TestOverlaysAreWhatTheySay(t *testing.T) {
 	}
 }
 
-// reachesInternet reports whether a policy lets the pod out to other addresses
-// than pods.
+// reachesInternet reports whether a policy lets the pod reach addresses other than those of pods.
 func reachesInternet(m *manifests) bool {
 	for _, policy := range m.policies {
 		for _, rule := range policy.Spec.Egress {

@@ -19,7 +19,7 @@ import (
 	"k8s.io/pod-security-admission/policy"
 )
 
-// promise is what holds for every pod that signs.
+// promise is something that holds for every pod that signs.
 type promise struct {
 	name  string
 	check func(*manifests) error
@@ -63,8 +63,7 @@ func checkPodSecurity(m *manifests) error {
 			return fmt.Errorf("%s: %s", result.ForbiddenReason, result.ForbiddenDetail)
 		}
 	}
-	// The standard is content with a profile of the node's, and allows adding
-	// NET_BIND_SERVICE.
+	// The standard also accepts a Localhost seccomp profile, and allows adding NET_BIND_SERVICE.
 	for _, container := range allContainers(&template.Spec) {
 		if len(container.SecurityContext.Capabilities.Add) > 0 {
 			return fmt.Errorf("%s adds capabilities", container.Name)
@@ -104,7 +103,7 @@ func checkSidecar(m *manifests) error {
 	return nil
 }
 
-// healthPort is where the Caddyfiles have payermax_health and metrics.
+// healthPort is where the Caddyfiles serve payermax_health and metrics.
 const healthPort = 8081
 
 func checkProbes(m *manifests) error {
@@ -235,8 +234,7 @@ func checkFiles(m *manifests) error {
 	return nil
 }
 
-// tokenFile is where a token of the API server would be, if nothing else is mounted
-// there.
+// tokenFile is where a token of the API server would be, if nothing else were mounted there.
 const tokenFile = "/var/run/secrets/kubernetes.io/serviceaccount/token"
 
 func checkIsolation(m *manifests) error {
@@ -335,8 +333,9 @@ func checkPolicies(m *manifests) error {
 	return nil
 }
 
-// The port of a native sidecar belongs to an init container. Several network plugins,
-// and Services before Kubernetes 1.32, look at the names of ordinary ones only.
+// checkPortNumbers requires numeric ports in the policies and Services. The port of a native
+// sidecar belongs to an init container, and several network plugins, and Services before Kubernetes
+// 1.32, resolve only the port names of ordinary containers.
 func checkPortNumbers(m *manifests) error {
 	for _, p := range m.policies {
 		for _, rule := range p.Spec.Ingress {
@@ -357,7 +356,7 @@ func checkPortNumbers(m *manifests) error {
 	return nil
 }
 
-// replacement is how long a frozen signer may take until it is another one.
+// replacement is how many seconds may pass until a frozen signer has been replaced.
 const replacement = 40
 
 func checkLiveness(m *manifests) error {
@@ -374,7 +373,7 @@ func checkLiveness(m *manifests) error {
 	return nil
 }
 
-// evictable names the volumes whose loss a pod bears.
+// evictable is the annotation that names the volumes whose loss a pod tolerates.
 const evictable = "cluster-autoscaler.kubernetes.io/safe-to-evict-local-volumes"
 
 func checkDrain(m *manifests) error {
@@ -393,12 +392,12 @@ func checkDrain(m *manifests) error {
 	return nil
 }
 
-// recommended are the labels that Kubernetes recommends and that do not change with a
-// release or an installation: version and instance are for whoever applies it.
+// recommended are those of the labels recommended by Kubernetes that do not change with a release
+// or an installation. The labels version and instance are left to whoever applies the manifests.
 var recommended = []string{"app.kubernetes.io/name", "app.kubernetes.io/component", "app.kubernetes.io/part-of"}
 
-// A selector cannot be changed once it is applied, so the labels that one would like
-// to change are in none.
+// checkLabels also keeps these labels out of selectors. A selector cannot be changed once it is
+// applied, so it must not contain labels that somebody may want to change.
 func checkLabels(m *manifests) error {
 	for _, object := range m.objects {
 		named, err := meta.Accessor(object)
@@ -441,7 +440,7 @@ func checkRecommended(name string, has map[string]string) error {
 	return nil
 }
 
-// portNumber looks a named port up.
+// portNumber returns the number of a named port.
 func portNumber(pod *corev1.PodSpec, name string, number int32) int32 {
 	for _, container := range allContainers(pod) {
 		for _, port := range container.Ports {

@@ -14,13 +14,13 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// inputSeries is a series of a test of promtool's.
+// inputSeries is a series of a promtool test.
 type inputSeries struct {
 	Series string `json:"series"`
 	Values string `json:"values"`
 }
 
-// ruleTests is a file of promtool's.
+// ruleTests is a promtool test file.
 type ruleTests struct {
 	RuleFiles          []string   `json:"rule_files"`
 	EvaluationInterval string     `json:"evaluation_interval"`
@@ -45,7 +45,7 @@ type expectedSample struct {
 	Value  float64 `json:"value"`
 }
 
-// firing expects these alerts to fire at the minute, and if only, no others.
+// firing expects these alerts to fire at the minute, and, if only is true, no others.
 func firing(minute int, only bool, names ...string) expressionTest {
 	selected := ""
 	if !only {
@@ -61,7 +61,7 @@ func firing(minute int, only bool, names ...string) expressionTest {
 	return test
 }
 
-// test makes the fleet's series a test of promtool's.
+// test turns the fleet's series into a promtool test.
 func (f fleet) test(name string, expected ...expressionTest) ruleTest {
 	test := ruleTest{Name: name, Interval: "1m", Expressions: expected}
 	for _, s := range f.run() {
@@ -78,7 +78,7 @@ func (f fleet) test(name string, expected ...expressionTest) ruleTest {
 	return test
 }
 
-// runRuleTests has promtool run the tests on this folder's rules.
+// runRuleTests has promtool run the tests on the rules of this directory.
 func runRuleTests(t *testing.T, tests ...ruleTest) {
 	t.Helper()
 	rules, err := filepath.Abs("prometheus/rules.yaml")
@@ -86,7 +86,7 @@ func runRuleTests(t *testing.T, tests ...ruleTest) {
 	runRuleTestsOn(t, rules, tests...)
 }
 
-// runRuleTestsOn has promtool run the tests on a file of rules.
+// runRuleTestsOn has promtool run the tests on a rules file.
 func runRuleTestsOn(t *testing.T, rules string, tests ...ruleTest) {
 	t.Helper()
 	promtool := tool(t, "promtool")
@@ -95,7 +95,7 @@ func runRuleTestsOn(t *testing.T, rules string, tests ...ruleTest) {
 	file := filepath.Join(t.TempDir(), "test.yaml")
 	require.NoError(t, os.WriteFile(file, text, 0o600))
 	cmd := exec.Command(promtool, "test", "rules", file)
-	cmd.Env = append(os.Environ(), "GOGC=800") // with a quarter less of CPU, for some memory
+	cmd.Env = append(os.Environ(), "GOGC=800") // saves a quarter of the CPU time, for some memory
 	out, err := cmd.CombinedOutput()
 	assert.NoError(t, err, "%.4000s", out)
 }

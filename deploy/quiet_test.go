@@ -5,16 +5,16 @@ import (
 	"testing"
 )
 
-// quiet is something that happens every week and must wake nobody.
+// quiet is something that happens every week and must not raise an alert.
 type quiet struct {
 	what  string
 	fleet fleet
 }
 
-// quietMinutes is how long they are looked at.
+// quietMinutes is how long the alerts are watched.
 const quietMinutes = 60
 
-// rollout replaces the sidecars one after another: number n gives way to number n + half.
+// rollout replaces the sidecars one after another: sidecar n gives way to sidecar n + half.
 func rollout(half int) func(int) (int, int) {
 	return func(number int) (int, int) {
 		at := 30 + 10*(number%half)/half // within ten minutes
@@ -25,7 +25,7 @@ func rollout(half int) func(int) (int, int) {
 	}
 }
 
-// declined is a payment that a buyer's bank declines.
+// declined is a payment that the buyer's bank declines.
 var declined = refusal("PAYMENT_FAILED")
 
 var quietThings = []quiet{
@@ -73,7 +73,7 @@ var quietThings = []quiet{
 	{what: "a node is lost with one sidecar of two", fleet: fleet{sidecars: 3, callsAMinute: 30, life: func(number int) (int, int) {
 		return []int{0, 0, 36}[number], []int{40, quietMinutes, quietMinutes}[number]
 	}, gauges: func(minute, number int) map[string]float64 {
-		if number == 0 && minute >= 30 { // its pod is a target until the node is given up
+		if number == 0 && minute >= 30 { // its pod stays a target until the node is given up
 			return map[string]float64{"up": 0}
 		}
 		return nil
@@ -144,7 +144,7 @@ var quietThings = []quiet{
 		}}},
 }
 
-// What happens every week raises no alert, in any minute of an hour.
+// Ordinary events raise no alert in any minute of an hour.
 func TestQuietThingsRaiseNothing(t *testing.T) {
 	t.Parallel()
 	tests := make([]ruleTest, 0, len(quietThings))
@@ -154,8 +154,8 @@ func TestQuietThingsRaiseNothing(t *testing.T) {
 	runRuleTests(t, tests...)
 }
 
-// A rollout of two hundred sidecars with little traffic each, of which one in twenty is
-// on a node that is lost, raises nothing either.
+// A rollout of two hundred sidecars with little traffic each raises no alert either, although one
+// in twenty is on a node that is lost.
 func TestRolloutOfALargeFleetRaisesNothing(t *testing.T) {
 	t.Parallel()
 	f := fleet{sidecars: 400, callsAMinute: 40, life: rollout(200), lean: true,

@@ -13,8 +13,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// The README's commands make the Secrets that the manifests mount, with the
-// files that the Caddyfiles name.
+// The README's commands make the Secrets that the manifests mount, with the files that the
+// Caddyfiles name.
 func TestReadmeMakesTheSecrets(t *testing.T) {
 	t.Parallel()
 	kubectl, err := exec.LookPath("kubectl")
@@ -61,8 +61,8 @@ func TestReadmeMakesTheSecrets(t *testing.T) {
 	}
 }
 
-// secretCommands returns the commands of a block that make Secrets, without
-// what they are piped into.
+// secretCommands returns the commands of a block that make Secrets, without the commands they are
+// piped into.
 func secretCommands(block string) []string {
 	block = strings.ReplaceAll(block, "\\\n", "")
 	var commands []string
@@ -75,7 +75,7 @@ func secretCommands(block string) []string {
 	return commands
 }
 
-// The README names every folder, and every folder it names is there.
+// The README names every directory, and every directory that it names exists.
 func TestReadmeNamesFolders(t *testing.T) {
 	t.Parallel()
 	readme, err := os.ReadFile("kubernetes/README.md")

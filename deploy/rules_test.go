@@ -13,7 +13,7 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// Prometheus takes the rules and the config, and the rules fire when they should.
+// promtool accepts the rules and the config, and the rules fire when they should.
 func TestRulesWithPromtool(t *testing.T) {
 	t.Parallel()
 	promtool := tool(t, "promtool")
@@ -29,8 +29,8 @@ func TestRulesWithPromtool(t *testing.T) {
 	}
 }
 
-// Each alert says how bad it is and what to do, in words that its expression
-// can fill in.
+// Each alert states its severity and what to do, and its templates use only labels that its
+// expression keeps.
 func TestAlertsAreComplete(t *testing.T) {
 	t.Parallel()
 	seen := make(map[string]bool)
@@ -55,8 +55,7 @@ func TestAlertsAreComplete(t *testing.T) {
 	}
 }
 
-// Each alert has a test in which it fires, and one in which something looks
-// alike but it does not.
+// Each alert has a test in which it fires, and a similar one in which it does not.
 func TestAlertsAreTested(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile("prometheus/rules_test.yaml")
@@ -97,8 +96,8 @@ func TestAlertsAreTested(t *testing.T) {
 	}
 }
 
-// The config for Kubernetes looks for the port that the manifests open, in the
-// namespace that they let in.
+// The config for Kubernetes scrapes the port that the manifests open, and runs in the namespace
+// that their NetworkPolicy lets in.
 func TestKubernetesScrapeFitsManifests(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile("prometheus/kubernetes.yaml")
@@ -134,7 +133,7 @@ func TestKubernetesScrapeFitsManifests(t *testing.T) {
 	assert.Contains(t, string(text), "monitoring")
 }
 
-// Each alert's runbook_url leads to a section of docs/operations.md.
+// Each alert's runbook_url links to a section of docs/operations.md.
 func TestRunbooksAreWritten(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile("../docs/operations.md")
@@ -148,8 +147,8 @@ func TestRunbooksAreWritten(t *testing.T) {
 	}
 }
 
-// With the README's command, the rules tell clusters apart: one that is down does not hide
-// behind another with the same namespace.
+// With the README's command, the rules tell clusters apart: a cluster that is down is not hidden by
+// another one with the same namespace.
 func TestRulesByCluster(t *testing.T) {
 	t.Parallel()
 	readme, err := os.ReadFile("README.md")

@@ -13,8 +13,8 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 )
 
-// The shared gateway with a store is the shared gateway, with that block in its Caddyfile
-// and with the password.
+// The shared gateway with a store differs from the plain one only in the store's block of its
+// Caddyfile and in the password.
 func TestSharedStoreIsAddedToTheGateway(t *testing.T) {
 	t.Parallel()
 	plain, err := os.ReadFile("kubernetes/components/mutual-tls/Caddyfile")
@@ -41,8 +41,8 @@ func TestSharedStoreIsAddedToTheGateway(t *testing.T) {
 	}
 }
 
-// The store is one that the gateways find, and that nobody else reaches; it has what the
-// namespace's level restricted asks for, and no password.
+// The gateways find the store, and nobody else reaches it. It meets the restricted Pod Security
+// level, and holds no password.
 func TestSharedStore(t *testing.T) {
 	t.Parallel()
 	m := render(t, consumerOf(t, "shared-gateway", "shared-store"))
@@ -85,7 +85,7 @@ func TestSharedStore(t *testing.T) {
 	assert.True(t, found, "the gateways do not find the store")
 }
 
-// selects reports whether a selector selects what has these labels.
+// selects reports whether a selector matches these labels.
 func selects(t *testing.T, selector *metav1.LabelSelector, of labels.Set) bool {
 	t.Helper()
 	s, err := metav1.LabelSelectorAsSelector(selector)
@@ -93,7 +93,7 @@ func selects(t *testing.T, selector *metav1.LabelSelector, of labels.Set) bool {
 	return s.Matches(of)
 }
 
-// mountsOf returns the volumes of a container by where it has them.
+// mountsOf returns the volumes of a container, keyed by where they are mounted.
 func mountsOf(container *corev1.Container) map[string]string {
 	mounts := make(map[string]string)
 	for _, mount := range container.VolumeMounts {
@@ -102,7 +102,7 @@ func mountsOf(container *corev1.Container) map[string]string {
 	return mounts
 }
 
-// secretItems returns the items of the Secret payermax-store that a volume has.
+// secretItems returns the items of the Secret payermax-store that a volume contains.
 func secretItems(t *testing.T, pod *corev1.PodSpec, volume string) []string {
 	t.Helper()
 	var items []string

@@ -16,8 +16,8 @@ import (
 
 const systemdUnit = "systemd/caddy-payermax.service"
 
-// unitFor is the unit as it is, but for another binary: systemd-analyze wants the
-// one that is named to be there.
+// unitFor returns the path of a copy of the unit that names another binary: systemd-analyze
+// requires the named one to exist.
 func unitFor(t *testing.T, binary string) string {
 	t.Helper()
 	text, err := os.ReadFile(systemdUnit)
@@ -27,7 +27,7 @@ func unitFor(t *testing.T, binary string) string {
 	return path
 }
 
-// systemd itself finds nothing to say against the unit.
+// systemd-analyze verify finds no fault in the unit.
 func TestUnitIsVerified(t *testing.T) {
 	t.Parallel()
 	analyze := tool(t, "systemd-analyze")
@@ -36,8 +36,8 @@ func TestUnitIsVerified(t *testing.T) {
 	assert.Empty(t, string(said))
 }
 
-// The unit collects garbage as the image does, and the file that the operator writes
-// overrides it, as systemd reads Environment= before any EnvironmentFile=.
+// The unit sets the same GOGC as the image, and the file that the operator writes overrides it,
+// because systemd reads Environment= before EnvironmentFile=.
 func TestUnitCollectsAsTheImage(t *testing.T) {
 	t.Parallel()
 	unit, err := os.ReadFile(systemdUnit)
@@ -50,7 +50,7 @@ func TestUnitCollectsAsTheImage(t *testing.T) {
 	assert.Contains(t, string(unit), "\nEnvironmentFile=")
 }
 
-// What the unit can reach is little: its exposure is at most 1.2 of 10.
+// The unit is well confined: its exposure score is at most 1.2 of 10.
 func TestUnitIsHardened(t *testing.T) {
 	t.Parallel()
 	analyze := tool(t, "systemd-analyze")
@@ -76,7 +76,7 @@ func TestUnitHasItsFiles(t *testing.T) {
 	}
 }
 
-// asked is what the tests do on the machine that systemd has booted.
+// asked is the script that the tests run on the machine that systemd has booted.
 const asked = `
 systemctl is-active caddy-payermax
 curl -sS http://127.0.0.1:8081/readyz
@@ -99,9 +99,9 @@ systemctl show -p StartLimitIntervalUSec caddy-payermax
 [ "$application" = "$(systemctl show -P MainPID application)" ] && echo the application was left alone
 `
 
-// systemd starts the unit when the README's commands have been followed, and the
-// service is confined as the unit says. A config that cannot be loaded is a service
-// that does not start, until it is mended, and the application beside it goes on.
+// systemd starts the unit after the README's commands have been followed, and the service is
+// confined as the unit says. With a config that cannot be loaded, the service does not start until
+// the config is fixed; the application beside it keeps running.
 func TestUnitRuns(t *testing.T) {
 	t.Parallel()
 	requireContainers(t)
@@ -138,7 +138,7 @@ func TestUnitRuns(t *testing.T) {
 	assert.Regexp(t, `\nprocess_start_time_seconds \d`, said)
 }
 
-// install lays the files that the README's commands install into a folder.
+// install puts the files that the README's commands install into a directory.
 func install(t *testing.T, folder string) {
 	t.Helper()
 	for _, directory := range []string{"usr/local/bin", "etc/caddy-payermax", "etc/systemd/system"} {
@@ -161,7 +161,7 @@ func install(t *testing.T, folder string) {
 	require.NoError(t, os.WriteFile(filepath.Join(etc, "environment"), []byte("PAYERMAX_GATEWAY=uat\nPAYERMAX_APP_ID=app\nPAYERMAX_MERCHANT_NO=1\n"), 0o644))
 }
 
-// readmeUnit is what the README has an application's unit say.
+// readmeUnit returns the lines that the README puts into an application's unit.
 func readmeUnit(t *testing.T) string {
 	t.Helper()
 	readme, err := os.ReadFile("systemd/README.md")

@@ -16,11 +16,11 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/testprocess"
 )
 
-// adminWarning is the line about an admin endpoint that is on.
+// adminWarning matches the warning that the admin endpoint is on.
 var adminWarning = []string{`"level":"warn"`, "admin endpoint is on", "admin off"}
 
-// Whoever leaves Caddy's admin endpoint on reads once with each start and reload
-// what it lets others do; whoever has it off reads nothing of the kind.
+// With Caddy's admin endpoint on, the log warns at each start and reload what the endpoint lets
+// others do. With the endpoint off, there is no such warning.
 func TestAdminEndpointIsWarnedOf(t *testing.T) {
 	t.Parallel()
 	notify := "payermax_notify /callback {\ngateway_public_key " + testkeys.WritePublic(t, &testkeys.Gateway().PublicKey) + "\n}\n"
@@ -29,14 +29,14 @@ func TestAdminEndpointIsWarnedOf(t *testing.T) {
 	off := func(*testing.T) string { return "admin off" }
 
 	for name, test := range map[string]struct {
-		admin  []func(*testing.T) string // of the config, and of its reloads
+		admin  []func(*testing.T) string // of the initial config, and of each reload
 		site   string
 		counts []int
 	}{
 		"on":                {[]func(*testing.T) string{on}, payermaxBlock(t, setup{gateway: "uat"}), []int{1}},
 		"on, two handlers":  {[]func(*testing.T) string{on}, notify + payermaxBlock(t, setup{gateway: "uat"}), []int{1}},
 		"on, notifications": {[]func(*testing.T) string{on}, notify, []int{1}},
-		"on, a sandbox":     {[]func(*testing.T) string{on}, sandbox, []int{0}}, // whose keys are nobody's
+		"on, a sandbox":     {[]func(*testing.T) string{on}, sandbox, []int{0}}, // its keys protect nothing
 		"off":               {[]func(*testing.T) string{off}, payermaxBlock(t, setup{gateway: "uat"}), []int{0}},
 		"off, on, on, off":  {[]func(*testing.T) string{off, on, on, off}, payermaxBlock(t, setup{gateway: "uat"}), []int{0, 1, 2, 2}},
 		"on, off":           {[]func(*testing.T) string{on, off}, payermaxBlock(t, setup{gateway: "uat"}), []int{1, 1}},
@@ -49,7 +49,7 @@ func TestAdminEndpointIsWarnedOf(t *testing.T) {
 			}
 			s := start(t, "127.0.0.1:"+strconv.Itoa(port), config(0), nil)
 			s.AwaitLine(t, "serving initial configuration")
-			requireWarnings := func(when string, count int) { // before a line that is there
+			requireWarnings := func(when string, count int) { // counts up to a line that is already logged
 				s.Await(t, fmt.Sprintf("to warn %d times %s", count, when), func(soFar testprocess.Printed) bool {
 					return soFar.Count(adminWarning...) == count
 				})
@@ -66,7 +66,7 @@ func TestAdminEndpointIsWarnedOf(t *testing.T) {
 	}
 }
 
-// To validate a config opens no admin endpoint, and is no occasion to warn.
+// Validating a config opens no admin endpoint, so there is no warning.
 func TestAdminEndpointIsNotWarnedOfInVain(t *testing.T) {
 	t.Parallel()
 	config := configFile(t, testnet.FreePort(t), "gateway uat", handlerOptions(t))
@@ -77,7 +77,7 @@ func TestAdminEndpointIsNotWarnedOfInVain(t *testing.T) {
 	require.NoError(t, err, string(said))
 	assert.NotContains(t, string(said), "admin endpoint is on")
 
-	// The doctor is where it is said before the start.
+	// The doctor warns before the start.
 	_, findings := doctorJSON(t, nil, config, "--offline")
 	result, message := results(findings, "admin")
 	assert.Equal(t, "warning", result)

@@ -17,13 +17,13 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
 
-// callOf is a call of an endpoint as an application sends it.
+// callOf returns a call of an endpoint as an application sends it.
 func callOf(endpoint, body string) string {
 	return strings.Replace(post(body), "applyDropinSession", endpoint, 1)
 }
 
-// repeatable are the endpoints that PayerMax may receive twice without harm.
-// All others move money, or change what was agreed.
+// repeatable are the endpoints whose calls PayerMax may receive twice without harm. All others move
+// money, or change an agreement.
 var repeatable = []string{
 	"applyDropinSession", "orderQuery", "refundQuery", "queryPaybylink", "InquireApplyRequest", "inquirePaymentToken", "subscriptionQuery",
 	"caseSearch", "paymentOrderQry", "paymentFieldValidation", "currentBalanceQuery", "dayEndBalanceQuery", "quoteQuery", "exchangeQuery",
@@ -36,8 +36,8 @@ var unrepeatable = []string{
 	"putRfiMaterialList", "paymentOrderPay", "exchange",
 }
 
-// An intermediary's error is no refusal of PayerMax's, which may have carried out
-// the call. Where that matters, only what PayerMax would say is taken for a
+// An intermediary's error does not prove that PayerMax refused the call; PayerMax may have carried
+// it out. For calls that must not be repeated, only the form of PayerMax's own refusals counts as a
 // refusal: a documented code with status 200.
 func TestIntermediaryIsNotPayerMax(t *testing.T) {
 	t.Parallel()
@@ -53,8 +53,8 @@ func TestIntermediaryIsNotPayerMax(t *testing.T) {
 	for name, test := range map[string]struct {
 		status   string
 		code     string
-		unknown  int // the status if the outcome is unknown, where it matters; or 0
-		elsewise int // the status where it does not
+		unknown  int // the expected status where the outcome is unknown, for unrepeatable calls; or 0
+		elsewise int // the expected status for repeatable calls
 	}{
 		"the gateway timed out":        {"504 Gateway Timeout", "GATEWAY_TIMEOUT", 504, 504},
 		"a documented code with 503":   {"503 Service Unavailable", "PARAMS_INVALID", 502, 503},
@@ -92,8 +92,7 @@ func TestIntermediaryIsNotPayerMax(t *testing.T) {
 	s.AwaitLine(t, `"msg":"call"`, `"level":"error"`, `"payermax.outcome":"unknown"`, `"received_status":504`, `"answer":"unsigned"`)
 }
 
-// requireUnsigned checks a refusal that PayerMax has not signed, and that is
-// written anew.
+// requireUnsigned checks a refusal that PayerMax did not sign and that the sidecar rewrote.
 func requireUnsigned(t *testing.T, s *sidecar, res *response, status int, code, msg string) {
 	t.Helper()
 	require.Equal(t, status, res.status, "%s", res.raw)
@@ -103,8 +102,8 @@ func requireUnsigned(t *testing.T, s *sidecar, res *response, status int, code, 
 	s.requireLogged(t, res, "unsigned")
 }
 
-// PayerMax signs the answers to everybody's calls. A signed answer to another call
-// is not one to this.
+// PayerMax signs the answers to all merchants' calls. A signed answer to another call must not be
+// taken for the answer to this one.
 func TestAnswersToOtherCalls(t *testing.T) {
 	t.Parallel()
 	gateway := newPaymentUpstream(t)
@@ -173,8 +172,8 @@ func TestAnswersToOtherCalls(t *testing.T) {
 	s.AwaitLine(t, `"cause":"the answer is a notification"`)
 }
 
-// Nothing in a session says whose it is. So no two users get the same one, be it
-// one after the other or at the same time.
+// A session does not say which user it belongs to. No two users may therefore get the same session,
+// whether they call one after the other or at the same time.
 func TestSessionsAreNotShared(t *testing.T) {
 	t.Parallel()
 	gateway := newPaymentUpstream(t)
@@ -189,8 +188,8 @@ func TestSessionsAreNotShared(t *testing.T) {
 	requireSuccess(t, open("anna"))
 	s.AwaitLine(t, `"cause":"the same answer was given to another user before"`, `"payermax.outcome":"unverified"`)
 
-	// A refusal is the same for everybody, and so is the answer of an endpoint
-	// whose answers name the call.
+	// A refusal is the same for all users, and so is the answer of an endpoint whose answers name
+	// the call.
 	gateway.answers(answerWith(signed(`{"code":"TOO_MANY_REQUEST","msg":""}`)))
 	for _, user := range []string{"anna", "berta"} {
 		assert.Equal(t, http.StatusOK, open(user).status)
@@ -201,7 +200,7 @@ func TestSessionsAreNotShared(t *testing.T) {
 		assert.Equal(t, http.StatusOK, res.status, "%s", res.raw)
 	}
 
-	// What was withheld belongs to nobody.
+	// A session in a withheld answer belongs to no user.
 	gateway.answers(answerWith(message("200 OK", strings.Replace(success, sessionKey, "another", 1), typeJSON)))
 	requireRefusal(t, open("anna"), http.StatusBadGateway, "CHECK_SIGN_ERROR")
 	gateway.answers(answerWith(signed(strings.Replace(success, sessionKey, "another", 1))))
@@ -223,7 +222,7 @@ func TestSessionsAreNotShared(t *testing.T) {
 	assert.Equal(t, 1, count, "users who share a session")
 }
 
-// Two merchants' users may have the same name.
+// Users of different merchants may have the same user ID.
 func TestSessionsAreNotSharedByMerchants(t *testing.T) {
 	t.Parallel()
 	gateway := newPaymentUpstream(t)
@@ -236,7 +235,7 @@ func TestSessionsAreNotSharedByMerchants(t *testing.T) {
 	requireSuccess(t, s.post(t, forMerchant("100")))
 }
 
-// What PayerMax has not signed moves neither the clock nor the last success.
+// An answer that PayerMax did not sign changes neither the clock nor the time of the last success.
 func TestUnsignedAnswersMoveNothing(t *testing.T) {
 	t.Parallel()
 	gateway := newUpstream(t)

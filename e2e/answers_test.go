@@ -16,10 +16,10 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 )
 
-// typeJSON is how the gateway labels its answers.
+// typeJSON is the Content-Type line of the gateway's answers.
 const typeJSON = "Content-Type: application/json;charset=UTF-8"
 
-// signField is the header line with the gateway's signature of a body.
+// signField returns the header line with the gateway's signature of a body.
 func signField(body string) string { return "sign: " + sign(testkeys.Gateway(), []byte(body)) }
 
 func gzipped(text string) string {
@@ -30,8 +30,8 @@ func gzipped(text string) string {
 	return out.String()
 }
 
-// An answer that PayerMax verifiably made is passed on byte for byte, and one that
-// cannot be taken for a success by its code and message.
+// An answer that verifiably comes from PayerMax is passed on byte for byte. So is an answer whose
+// code and message cannot be mistaken for a success.
 func TestAnswersPass(t *testing.T) {
 	t.Parallel()
 	gateway := newUpstream(t)
@@ -90,14 +90,14 @@ func TestAnswersPass(t *testing.T) {
 	s.AwaitLine(t, `"msg":"call"`, `"level":"warn"`, `"payermax.outcome":"unsigned"`, `"answer":"unsigned"`)
 }
 
-// requireOwnHeader checks that an answer has the fields that the sidecar writes,
-// and the signature, and nothing else of the gateway's.
+// requireOwnHeader checks that the answer's header has only the fields that the sidecar writes,
+// plus the signature.
 func requireOwnHeader(t *testing.T, res *response) {
 	t.Helper()
 	for field := range res.header {
 		assert.Contains(t, []string{
 			"Cache-Control", "Content-Length", "Content-Type", "Payermax-Request-Id", "Proxy-Status", "Sign",
-			"Date", "Server", // the server's own
+			"Date", "Server", // written by the server itself
 		}, field)
 		assert.Len(t, res.header[field], 1, field)
 	}
@@ -106,8 +106,7 @@ func requireOwnHeader(t *testing.T, res *response) {
 	assert.Regexp(t, `^[0-9a-f-]{36}$`, res.header.Get("Payermax-Request-Id"))
 }
 
-// Of the gateway's header, which is not signed, nothing comes through but the
-// signature.
+// The gateway's header is not signed, so nothing of it is passed on except the signature.
 func TestAnswerHeader(t *testing.T) {
 	t.Parallel()
 	gateway := newUpstream(t)
@@ -144,8 +143,8 @@ func TestAnswerHeader(t *testing.T) {
 	}
 }
 
-// An answer that claims a success without PayerMax's signature, or that cannot
-// be read, is replaced: nobody can say what became of the payment.
+// An answer is replaced if it claims a success without PayerMax's signature, or if it cannot be
+// read: nobody can say whether the payment was made.
 func TestAnswersWithheld(t *testing.T) {
 	t.Parallel()
 	gateway := newUpstream(t)
@@ -231,8 +230,8 @@ func TestAnswersWithheld(t *testing.T) {
 	requireSuccess(t, s.post(t, validBody()))
 }
 
-// Without the gateway's key nothing can be checked, and that is said once. What
-// cannot be PayerMax's, by its form, does not pass all the same.
+// Without the gateway's key, signatures cannot be checked, and the log says so once. Answers whose
+// form PayerMax would never use are still withheld.
 func TestAnswersUnchecked(t *testing.T) {
 	t.Parallel()
 	gateway := newPaymentUpstream(t)
@@ -247,7 +246,7 @@ func TestAnswersUnchecked(t *testing.T) {
 		call   string
 		raw    []byte
 		status int
-		body   string // or a code of the sidecar's own
+		body   string // or a code that the sidecar itself answers with
 	}{
 		"signed":                      {session, signed(success), 200, success},
 		"unsigned":                    {session, message("200 OK", success, typeJSON), 200, success},

@@ -23,8 +23,8 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/testtool"
 )
 
-// A gateway that takes connections and then says nothing costs five seconds, not
-// the whole timeout. Nothing was sent, so there is time for the backup.
+// A gateway that accepts connections and then stays silent costs five seconds, not the whole
+// timeout. Nothing was sent, so there is time left for the backup.
 func TestFrozenGateway(t *testing.T) {
 	t.Parallel()
 	frozen := newUpstream(t)
@@ -57,8 +57,8 @@ func TestFrozenGateway(t *testing.T) {
 	}
 }
 
-// Connections that die together, silently, cost one call: the others that were kept
-// are not tried one after the other.
+// Connections that die together and silently cost one call: the other kept connections are not
+// tried one by one.
 func TestDeadConnections(t *testing.T) {
 	t.Parallel()
 	const kept = 10
@@ -68,7 +68,7 @@ func TestDeadConnections(t *testing.T) {
 	s := startSidecar(t, setup{gateway: "https://" + wire.addr(), options: "timeout 4s\n" + trust})
 
 	for range 2 {
-		// As many calls at a time as there shall be connections.
+		// Make as many concurrent calls as there should be connections.
 		var arrived, wait sync.WaitGroup
 		arrived.Add(kept)
 		gateway.answers(func(conn net.Conn, r *request) bool {
@@ -104,11 +104,11 @@ func TestDeadConnections(t *testing.T) {
 	}
 }
 
-// modernGateway is one of the standard library's that speaks HTTP/2, too.
+// modernGateway is a gateway based on net/http, which also speaks HTTP/2.
 type modernGateway struct {
 	*httptest.Server
 	calls   atomic.Int32
-	version atomic.Int32 // of HTTP, of the last call
+	version atomic.Int32 // the HTTP version of the last call
 	delay   time.Duration
 }
 
@@ -136,14 +136,13 @@ func newModernGateway(t *testing.T, ca authority) *modernGateway {
 
 func (g *modernGateway) addr() string { return g.Listener.Addr().String() }
 
-// With a gateway that speaks HTTP/2, no call shares a connection with others by
-// default. Whoever wants that gets calls that succeed again within ten seconds
-// after the connection has died.
+// With a gateway that speaks HTTP/2, no call shares a connection with others by default. If HTTP/2
+// is enabled, calls succeed again within ten seconds after the connection has died.
 func TestDeadConnectionOfModernGateway(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		options string
-		timeout int // of a call, in seconds
+		timeout int // the timeout of a call, in seconds
 		version int32
 		within  time.Duration
 		lost    int
@@ -163,7 +162,7 @@ func TestDeadConnectionOfModernGateway(t *testing.T) {
 			stood := testtool.Standstill(t)
 			wire.die()
 			began, lost := time.Now(), 0
-			var late time.Duration // that a busy sidecar was, when it gave a call up
+			var late time.Duration // how late a busy sidecar was in giving a call up
 			for made := began; s.post(t, validBody()).status != http.StatusOK; made = time.Now() {
 				lost++
 				late = max(late, time.Since(made)-time.Duration(test.timeout)*time.Second)
@@ -178,8 +177,8 @@ func TestDeadConnectionOfModernGateway(t *testing.T) {
 	}
 }
 
-// A gateway that goes away as it should, with a GOAWAY, gets no call twice, and
-// loses none but those that cross with it on their way.
+// A gateway that shuts down gracefully, with a GOAWAY, receives no call twice. Only calls that
+// cross with the GOAWAY are lost.
 func TestGoAway(t *testing.T) {
 	t.Parallel()
 	ca := newAuthority(t)
@@ -214,8 +213,8 @@ func TestGoAway(t *testing.T) {
 	assert.Equal(t, int32(2), first.version.Load())
 }
 
-// Under a steady load, with connections that are never idle, a gateway that moves
-// to another address is followed, and no call is lost by it.
+// Under a steady load, with connections that are never idle, the sidecar follows a gateway that
+// moves to another address, and loses no call.
 func TestDNSMoves(t *testing.T) {
 	t.Parallel()
 	const name = "gateway.example"
@@ -232,7 +231,7 @@ func TestDNSMoves(t *testing.T) {
 	second := listenAt(t, "127.0.0.2:"+port, config)
 	first.host, second.host = name+":"+port, name+":"+port
 	names.answers(withLoopback)
-	// Connections are replaced after ten times keepalive.
+	// Connections are replaced after ten times the keepalive interval.
 	s := startSidecar(t, setup{gateway: "https://" + name + ":" + port,
 		options: ca.trust(t, "keepalive 200ms", "resolvers "+names.conn.LocalAddr().String())})
 
@@ -251,7 +250,7 @@ func TestDNSMoves(t *testing.T) {
 	await(t, patience, "calls at the first address", func() bool { return len(first.received()) > 10*workers })
 	names.answers(withAddress(127, 0, 0, 2))
 	await(t, patience, "calls at the second address", func() bool { return len(second.received()) > 10*workers })
-	// If the connections were just being replaced, some are still to the first one.
+	// If connections were just being replaced, some may still go to the first address.
 	await(t, patience, "the first address to be left", func() bool {
 		left, count := len(first.received()), len(second.received())
 		await(t, patience, "more calls", func() bool { return len(second.received()) > count+20*workers })
@@ -262,7 +261,8 @@ func TestDNSMoves(t *testing.T) {
 	assert.EqualValues(t, made.Load(), len(first.received())+len(second.received()), "calls made, and calls received")
 }
 
-// What a forward proxy refuses is named by its status, and was not sent.
+// If a forward proxy refuses a call, the answer names the proxy's status and says that the call was
+// not sent.
 func TestForwardProxy(t *testing.T) {
 	t.Parallel()
 	const canary = "canary words of the proxy"
@@ -303,7 +303,7 @@ func TestForwardProxy(t *testing.T) {
 	gateway.only(t)
 }
 
-// lead is what a forward proxy does once it has said that it is connected.
+// lead does what a forward proxy does once it has answered that it is connected.
 func lead(conn net.Conn, host string) {
 	to, err := net.Dial("tcp", host)
 	if err != nil {
@@ -314,8 +314,8 @@ func lead(conn net.Conn, host string) {
 	to.Close()
 }
 
-// A forward proxy that says nothing about one gateway leaves time for the backup: nothing
-// was sent.
+// If a forward proxy stays silent about one gateway, there is time left for the backup: nothing was
+// sent.
 func TestForwardProxyThatStaysSilent(t *testing.T) {
 	t.Parallel()
 	backup, trust := listenSecurely(t, "dial_timeout 2s")

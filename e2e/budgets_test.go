@@ -20,7 +20,7 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/testtool"
 )
 
-// orderOver is an order over an amount in IDR, with a number that no other has.
+// orderOver returns an order over an amount in IDR, and its unique number.
 func orderOver(amount int, fields ...string) (raw, number string) {
 	raw, number = payment("orderAndPay", "budget", fields...)
 	head, body, _ := strings.Cut(raw, "\r\n\r\n")
@@ -29,12 +29,12 @@ func orderOver(amount int, fields ...string) (raw, number string) {
 	return requestWith(line, body, fields...), number
 }
 
-// remaining is the series of what is left of a budget in IDR.
+// remaining returns the series of what is left of a budget in IDR.
 func remaining(per string) string {
 	return fmt.Sprintf("caddy_payermax_budget_remaining{app_id=%q,caller=\"\",currency=\"IDR\",endpoints=\"\",merchant_no=%q,per=%q}", appID, merchantNo, per)
 }
 
-// What is within a budget is signed, and what is beyond is not, before and after a reload.
+// Calls within a budget are signed and calls beyond it are not, before and after a reload.
 func TestBudget(t *testing.T) {
 	t.Parallel()
 	testtool.WithinOneDay(t, 2*time.Minute)
@@ -74,19 +74,19 @@ func TestBudget(t *testing.T) {
 	assert.Len(t, gateway.received(), 4)
 }
 
-// hasFailed answers that the very order has failed for good.
+// hasFailed answers that the order itself has failed for good.
 func hasFailed(conn net.Conn, r *request) bool {
 	var order struct {
 		Data struct {
 			OutTradeNo string `json:"outTradeNo"`
 		} `json:"data"`
 	}
-	_ = json.Unmarshal(r.body, &order) // or the answer is to another order
+	_ = json.Unmarshal(r.body, &order) // if that fails, the answer is to another order
 	return answerWith(signed(fmt.Sprintf(`{"code":"PAYMENT_FAILED","msg":"","data":{"outTradeNo":%q,"status":"FAILED"}}`, order.Data.OutTradeNo)))(conn, r)
 }
 
-// PayerMax's own refusal gives the money back, unless its status says otherwise, and so
-// does certainty that nothing was sent. Anything else keeps it.
+// PayerMax's own refusal gives the money back to the budget, unless its status says otherwise. So
+// does an error that proves that nothing was sent. In all other cases the money stays used.
 func TestBudgetIsSettled(t *testing.T) {
 	t.Parallel()
 	refusal := func(code string) string { return fmt.Sprintf(`{"code":%q,"msg":"x"}`, code) }
@@ -132,7 +132,7 @@ func TestBudgetIsSettled(t *testing.T) {
 	}
 }
 
-// While nothing can be signed or sent, nothing is used up.
+// While nothing can be signed or sent, the budget is not used up.
 func TestBudgetOfWhatIsNotSent(t *testing.T) {
 	t.Parallel()
 	testtool.WithinOneDay(t, 2*time.Minute)
@@ -157,7 +157,7 @@ func TestBudgetOfWhatIsNotSent(t *testing.T) {
 	gateway.requireUntouched(t)
 }
 
-// paidFor is the amount in an order that has arrived.
+// paidFor returns the amount of an order that has arrived.
 func paidFor(t *testing.T, r *request) int64 {
 	var order struct {
 		Data struct {
@@ -168,8 +168,8 @@ func paidFor(t *testing.T, r *request) int64 {
 	return order.Data.TotalAmount
 }
 
-// However many orders there are at once, and whatever becomes of them, a budget is used
-// up to what the gateway has, and no further.
+// However many orders are made at once, and whatever their outcome, a budget is used up by exactly
+// the orders that the gateway received, and never exceeded.
 func TestBudgetUnderLoad(t *testing.T) {
 	t.Parallel()
 	testtool.WithinOneDay(t, 2*time.Minute)
@@ -214,8 +214,8 @@ func TestBudgetUnderLoad(t *testing.T) {
 	requireRefusal(t, s.send(t, raw), http.StatusForbidden, "BUDGET_EXCEEDED")
 }
 
-// Of two calls of one number at once, the second is refused before it is signed. After
-// the first has been answered, it is PayerMax's to decide.
+// Of two concurrent calls with the same number, the second is refused before it is signed. Once the
+// first has been answered, the decision is PayerMax's.
 func TestDoublesAreRefused(t *testing.T) {
 	t.Parallel()
 	gateway := newPaymentUpstream(t)

@@ -24,21 +24,21 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/testprocess"
 )
 
-// sandboxSite is a payermax directive that needs no gateway but its own.
+// sandboxSite is a payermax directive that needs no other gateway than its embedded sandbox.
 const sandboxSite = "payermax {\ngateway sandbox\n}"
 
-// buffered is the global option that hands the lines of the log over.
+// buffered returns the global option that writes the log through payermax_buffered.
 func buffered(options string) string {
 	return "log {\noutput payermax_buffered {\n" + options + "\n}\n}"
 }
 
-// callers make calls of a sidecar until it is gone, and keep the IDs of those that
-// were answered.
+// callers make calls to a sidecar until it is gone, and keep the IDs of the calls that were
+// answered.
 type callers struct {
 	all      sync.WaitGroup
 	stopping atomic.Bool
 	mutex    sync.Mutex
-	answered [4][]string // by each of them, one after the other
+	answered [4][]string // of each caller, in order
 }
 
 func startCallers(addr string) *callers {
@@ -55,7 +55,7 @@ func startCallers(addr string) *callers {
 	return c
 }
 
-// call makes one call. A sidecar that is gone does not answer, which is no failure.
+// call makes one call. If the sidecar is gone, there is no answer, which is not a failure.
 func (c *callers) call(client *http.Client, addr string, by int) {
 	res, err := client.Post("http://"+addr+endpointPath, "application/json", strings.NewReader(validBody()))
 	if err != nil {
@@ -83,7 +83,7 @@ func (c *callers) stop() {
 	c.all.Wait()
 }
 
-// missing are the calls without exactly one line in the log.
+// missing returns the calls that do not have exactly one line in the log.
 func (c *callers) missing(log testprocess.Printed) (ids []string) {
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
@@ -104,8 +104,8 @@ func (c *callers) missing(log testprocess.Printed) (ids []string) {
 	return ids
 }
 
-// Each call that was answered has its line, however the process is told to end, and
-// the last words of the shutdown are the last line.
+// Each answered call has its log line, whichever way the process is told to end, and the log ends
+// with the final message of the shutdown.
 func TestBufferedLogIsWhole(t *testing.T) {
 	for name, end := range map[string]func(t *testing.T, s *sidecar, admin string){
 		"SIGTERM": func(t *testing.T, s *sidecar, _ string) { s.Signal(t, syscall.SIGTERM) },
@@ -133,7 +133,7 @@ func TestBufferedLogIsWhole(t *testing.T) {
 				}
 				assert.Empty(t, c.missing(log), "of %d calls", c.count())
 				assert.True(t, log.Has("exiting; byeee"))
-				if wrap == "" { // Caddy has closed the file before
+				if wrap == "" { // by then, Caddy has closed the file
 					lines := strings.Split(strings.TrimSpace(string(log)), "\n")
 					assert.Contains(t, lines[len(lines)-1], "shutdown complete")
 				}
@@ -142,7 +142,7 @@ func TestBufferedLogIsWhole(t *testing.T) {
 	}
 }
 
-// A reload loses no line, whether the log stays where it is or goes elsewhere.
+// A reload loses no line, whether the log's output stays the same or changes.
 func TestBufferedLogThroughReloads(t *testing.T) {
 	t.Parallel()
 	file := t.TempDir() + "/log"
@@ -156,7 +156,7 @@ func TestBufferedLogThroughReloads(t *testing.T) {
 		require.NoError(t, os.WriteFile(s.config, []byte(changed), 0o600))
 		s.Signal(t, syscall.SIGUSR1)
 		s.Await(t, "to reload", func(soFar testprocess.Printed) bool {
-			text, _ := os.ReadFile(file) // which is not there at first
+			text, _ := os.ReadFile(file) // the file may not exist yet
 			return soFar.Count(reloaded)+testprocess.Printed(text).Count(reloaded) == i+1
 		})
 	}
@@ -165,8 +165,8 @@ func TestBufferedLogThroughReloads(t *testing.T) {
 	assert.Empty(t, c.missing(readLog(t, file)+printed), "of %d calls", c.count())
 }
 
-// Killed, it loses the tail and nothing else: of each application's calls the last ones,
-// and after the first that has no line none has.
+// A killed process loses only the tail of its log: of each application's calls, only the last ones.
+// After the first call without a line, no call has one.
 func TestBufferedLogLosesTheTailAtMost(t *testing.T) {
 	t.Parallel()
 	s := startSidecar(t, setup{site: sandboxSite, globals: buffered("")})
@@ -188,7 +188,7 @@ func TestBufferedLogLosesTheTailAtMost(t *testing.T) {
 	}
 }
 
-// A process that cannot start says why, as its last words.
+// The log of a process that cannot start ends with the reason.
 func TestBufferedLogOfAFailedStart(t *testing.T) {
 	t.Parallel()
 	port := testnet.FreePort(t)
@@ -200,7 +200,7 @@ func TestBufferedLogOfAFailedStart(t *testing.T) {
 	assert.Contains(t, lines[len(lines)-1], "address already in use")
 }
 
-// Without load there is no tail: a line is there before anybody could look.
+// Without load nothing is buffered: a line is written before anybody could look.
 func TestBufferedLogOfOneCall(t *testing.T) {
 	t.Parallel()
 	s := startSidecar(t, setup{site: sandboxSite, globals: buffered("")})
@@ -212,8 +212,8 @@ func TestBufferedLogOfOneCall(t *testing.T) {
 	}
 }
 
-// Calls do not wait for a pipe that nobody reads. The log says how many of its lines
-// were lost when somebody does; and if nobody does, the process ends all the same.
+// Calls do not wait for a pipe that nobody reads. When somebody reads it again, the log says how
+// many of its lines were lost. If nobody ever does, the process still exits.
 func TestBufferedLogThatNobodyReads(t *testing.T) {
 	for name, isRead := range map[string]bool{"for a while": true, "ever": false} {
 		t.Run(name, func(t *testing.T) {
@@ -269,8 +269,8 @@ func TestBufferedLogThatNobodyReads(t *testing.T) {
 	}
 }
 
-// tellsOfLostLines reads a log until a line says how many others were lost. It goes on to read,
-// so that whoever writes does not wait.
+// tellsOfLostLines reads a log until a line says how many others were lost. It keeps reading after
+// that, so that the writer does not block.
 func tellsOfLostLines(log io.Reader) bool {
 	lines := bufio.NewScanner(log)
 	for lines.Scan() {

@@ -17,7 +17,7 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/testtool"
 )
 
-// envelope is the body of a call. Its data is kept as it was written.
+// envelope is the body of a call. Data keeps its exact bytes.
 type envelope struct {
 	Version     string          `json:"version"`
 	KeyVersion  string          `json:"keyVersion"`
@@ -34,13 +34,14 @@ func readEnvelope(t *testing.T, r *request) envelope {
 	return e
 }
 
-// requireNow checks that requestTime is written as PayerMax wants it, and right.
+// requireNow checks that requestTime has the format that PayerMax requires, and is the current
+// time.
 func requireNow(t *testing.T, requestTime string) {
 	t.Helper()
 	require.Regexp(t, `^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+00:00$`, requestTime)
 	at, err := time.Parse(time.RFC3339, requestTime)
 	require.NoError(t, err)
-	require.WithinDuration(t, time.Now(), at, patience) // PayerMax takes two minutes
+	require.WithinDuration(t, time.Now(), at, patience) // PayerMax tolerates two minutes
 }
 
 func TestCall(t *testing.T) {
@@ -51,9 +52,9 @@ func TestCall(t *testing.T) {
 	block, _ := data()
 	requireSuccess(t, s.post(t, `{"data":`+block+`}`))
 
-	// That it is a POST to the right place with one valid signature and nothing
-	// of the application's or the proxy's is checked of every request that an
-	// upstream ever gets (see requireSigned).
+	// requireSigned checks every request that an upstream ever gets: that it is a POST to the right
+	// path with one valid signature, and carries nothing of the application's or the proxy's
+	// header.
 	got := gateway.only(t)
 	e := readEnvelope(t, got)
 	assert.Equal(t, "1.5", e.Version)
@@ -68,7 +69,7 @@ func TestCall(t *testing.T) {
 	t.Run("OpenSSL verifies the signature", func(t *testing.T) { requireOpenSSLVerifies(t, got) })
 }
 
-// requireOpenSSLVerifies has a second implementation judge the signature.
+// requireOpenSSLVerifies verifies the signature with a second implementation.
 func requireOpenSSLVerifies(t *testing.T, r *request) {
 	t.Helper()
 	openssl := testtool.Find(t, "openssl")
@@ -83,8 +84,8 @@ func requireOpenSSLVerifies(t *testing.T, r *request) {
 	require.Contains(t, string(out), "Verified OK")
 }
 
-// Whatever the machine's zone, and whatever zone the application writes in its
-// own requestTime, the call says UTC.
+// requestTime is in UTC, whatever the machine's time zone and whatever zone the application uses in
+// a requestTime of its own.
 func TestCallTimeZones(t *testing.T) {
 	t.Parallel()
 	gateway := newUpstream(t)
@@ -98,9 +99,8 @@ func TestCallTimeZones(t *testing.T) {
 	}
 }
 
-// What the application writes in data is what is signed and sent: byte for
-// byte, since a number that is rounded or an escape that is rewritten is another
-// payment.
+// The application's data is signed and sent byte for byte: with a rounded number or a rewritten
+// escape it would be another payment.
 func TestCallKeepsDataVerbatim(t *testing.T) {
 	t.Parallel()
 	gateway := newUpstream(t)
@@ -133,8 +133,8 @@ func TestCallKeepsDataVerbatim(t *testing.T) {
 	}
 }
 
-// The private key may have any of the forms that PayerMax's dashboard, SDKs and
-// OpenSSL write.
+// The private key may have any of the formats that PayerMax's dashboard, the SDKs and OpenSSL
+// write.
 func TestPrivateKeyForms(t *testing.T) {
 	t.Parallel()
 	gateway := newUpstream(t)
@@ -159,7 +159,7 @@ func TestPrivateKeyForms(t *testing.T) {
 	}
 }
 
-// One connection serves many requests, and many connections serve at once.
+// One connection serves many requests, and many connections serve at the same time.
 func TestCallsInParallel(t *testing.T) {
 	t.Parallel()
 	gateway := newUpstream(t)

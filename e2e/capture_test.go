@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-// authorise makes an order whose amount is held rather than paid.
+// authorise makes an order whose amount is held but not yet paid.
 func (s *shop) authorise(outTradeNo string) {
 	s.t.Helper()
 	order := s.order(outTradeNo, "SUCCESS")
@@ -16,8 +16,8 @@ func (s *shop) authorise(outTradeNo string) {
 	s.must("orderAndPay", order)
 }
 
-// A payment in two steps: the amount is authorised, a part of it captured, and of
-// that a part refunded.
+// A payment in two steps: the amount is authorised, a part of it is captured, and a part of that is
+// refunded.
 func TestAuthCapture(t *testing.T) {
 	t.Parallel()
 	s := openShop(t)
@@ -33,17 +33,17 @@ func TestAuthCapture(t *testing.T) {
 	}
 	assert.ElementsMatch(t, []string{"PAYMENT", "CAPTURE", "REFUND"}, kinds)
 
-	// What cannot be is PayerMax's to refuse, and the application hears it.
+	// PayerMax refuses what is not possible, and the application gets that refusal.
 	status, code, _ := s.call("capture", map[string]any{"requestId": "C2", "outTradeNo": "A1", "currency": "IDR", "amount": 10000})
 	assert.Equal(t, http.StatusOK, status)
 	assert.NotEqual(t, "APPLY_SUCCESS", code)
-	// What is wrong in itself does not get that far.
+	// Invalid data is refused by the sidecar.
 	status, code, _ = s.call("capture", map[string]any{"requestId": "C3", "outTradeNo": "A1", "currency": "IDR", "amount": 0.5})
 	assert.Equal(t, http.StatusBadRequest, status)
 	assert.Equal(t, "PARAMS_INVALID", code)
 }
 
-// An authorisation that is not wanted any more is cancelled.
+// An authorisation that is no longer wanted is cancelled.
 func TestAuthCancel(t *testing.T) {
 	t.Parallel()
 	s := openShop(t)

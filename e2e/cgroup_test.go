@@ -12,13 +12,12 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-// cgroup is a control group of this test's, in which the kernel grants a process
-// less than the machine has. Only root can make one.
+// cgroup is a control group in which the kernel grants a process less than the machine has. Only
+// root can create one.
 type cgroup struct{ directory string }
 
-// newCgroup makes a group with a setting, which has another name and form in the two
-// versions of control groups. It is nil if that cannot be done here, and the test is
-// told why.
+// newCgroup creates a group with a setting whose name and format differ between the two versions of
+// control groups. If that is not possible here, it returns nil and logs the reason.
 func newCgroup(t *testing.T, controller string, v1, v2 map[string]string) *cgroup {
 	t.Helper()
 	for root, settings := range map[string]map[string]string{"/sys/fs/cgroup/" + controller: v1, "/sys/fs/cgroup": v2} {
@@ -55,7 +54,8 @@ func (g *cgroup) set(name, value string) error {
 	return os.WriteFile(filepath.Join(g.directory, name), []byte(value), 0o644)
 }
 
-// throttle grants the group's processes so many milliseconds of CPU in each period.
+// throttle limits the group's processes to quota milliseconds of CPU in each period of period
+// milliseconds.
 func (g *cgroup) throttle(quota, period int) error {
 	if g.isV1() {
 		return g.set("cpu.cfs_quota_us", strconv.Itoa(quota*1000))
@@ -63,7 +63,7 @@ func (g *cgroup) throttle(quota, period int) error {
 	return g.set("cpu.max", fmt.Sprintf("%d %d", quota*1000, period*1000))
 }
 
-// unthrottle takes that back.
+// unthrottle removes that limit.
 func (g *cgroup) unthrottle() error {
 	if g.isV1() {
 		return g.set("cpu.cfs_quota_us", "-1")
@@ -76,7 +76,7 @@ func (g *cgroup) isV1() bool {
 	return err == nil
 }
 
-// wrap has a command run in the group from its first instruction on.
+// wrap makes a command run in the group from its first instruction on.
 func (g *cgroup) wrap(cmd *exec.Cmd) {
 	if g == nil {
 		return

@@ -21,7 +21,7 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 )
 
-// response is what the application gets.
+// response is the answer that the application gets.
 type response struct {
 	status int
 	header http.Header
@@ -30,42 +30,41 @@ type response struct {
 	close  bool // whether the connection is closed after it
 }
 
-// refusal is the body of an answer of the sidecar's own.
+// refusal is the body of an answer that the sidecar itself wrote.
 type refusal struct {
 	Code   string
 	Msg    string
 	Errors []struct{ Field, Rule, Message string }
 }
 
-// data is a valid data block, with a word in it that appears nowhere else. The
-// user is always the same: upstreams answer with one session, and that is for one
-// user alone.
+// data returns a valid data block, and a word in it that appears nowhere else. The user is always
+// the same: upstreams answer every call with the same session, and a session belongs to one user.
 func data() (block, word string) {
 	word = fmt.Sprintf(canaryUser+"%d-", lastUser.Add(1))
 	return dataOf(canaryUser+"of-all", word), word
 }
 
-// dataOf is a valid data block of a user.
+// dataOf returns a valid data block of a user.
 func dataOf(user, word string) string {
 	return fmt.Sprintf(`{"totalAmount":10000,"currency":"IDR","country":"ID","userId":%q,"referralCode":%q}`, user, word)
 }
 
 var lastUser atomic.Int64
 
-// validBody is what an application posts.
+// validBody returns a body as an application posts it.
 func validBody() string {
 	block, _ := data()
 	return `{"data":` + block + `}`
 }
 
-// post is a request as an application sends it. The fields are header lines
-// beside Host, Content-Type and Content-Length; one of those names replaces it,
-// and with nothing after the colon removes it.
+// post returns a request as an application sends it. fields are additional header lines. A line
+// named Host, Content-Type or Content-Length replaces the default one, and removes it if nothing
+// follows the colon.
 func post(body string, fields ...string) string {
 	return requestWith("POST "+endpointPath+" HTTP/1.1", body, fields...)
 }
 
-// requestWith is post with another request line.
+// requestWith is like post, with another request line.
 func requestWith(line, body string, fields ...string) string {
 	var out strings.Builder
 	out.WriteString(line + "\r\n")
@@ -91,7 +90,7 @@ func requestWith(line, body string, fields ...string) string {
 	return out.String()
 }
 
-// chunked is a body in pieces of the given size, with the trailers at its end.
+// chunked encodes a body in chunks of the given size, with the trailers at its end.
 func chunked(body string, size int, trailers ...string) string {
 	var out strings.Builder
 	for len(body) > 0 {
@@ -106,18 +105,18 @@ func chunked(body string, size int, trailers ...string) string {
 	return out.String() + "\r\n"
 }
 
-// postChunked is post with a chunked body.
+// postChunked is like post, with a chunked body.
 func postChunked(body string, size int, fields ...string) string {
 	return post(chunked(body, size), append(fields, "Content-Length:", "Transfer-Encoding: chunked")...)
 }
 
-// post sends a body as applications usually do.
+// post sends a body as applications usually send it.
 func (s *sidecar) post(t *testing.T, body string, fields ...string) *response {
 	t.Helper()
 	return s.send(t, post(body, fields...))
 }
 
-// send sends bytes over a connection of their own and returns the answer.
+// send sends bytes over a new connection and returns the answer.
 func (s *sidecar) send(t *testing.T, raw string) *response {
 	t.Helper()
 	c := s.dial(t)
@@ -140,14 +139,14 @@ func (s *sidecar) dial(t *testing.T) *client {
 }
 
 func newClient(conn net.Conn) *client {
-	_ = conn.SetDeadline(time.Now().Add(2 * time.Minute)) // for all that it does
+	_ = conn.SetDeadline(time.Now().Add(2 * time.Minute)) // for everything that it does
 	seen := new(bytes.Buffer)
 	return &client{conn, bufio.NewReader(io.TeeReader(conn, seen)), seen}
 }
 
-// keepCalling has so many connections call, each one call after another. What comes of a
-// call, and how many its connection has made by then, goes to next, which reports whether
-// it makes another one.
+// keepCalling makes calls on a number of connections, one call after another on each. next receives
+// the result of a call and the number of calls that its connection has made, and reports whether to
+// make another one.
 func (s *sidecar) keepCalling(t *testing.T, connections int, next func(made int, res *response, err error) bool) *sync.WaitGroup {
 	t.Helper()
 	wait := new(sync.WaitGroup)
@@ -173,13 +172,13 @@ func (c *client) send(t *testing.T, raw string) *response {
 	return res
 }
 
-// roundTrip is send for other goroutines than the test's own.
+// roundTrip is like send, for goroutines other than the test's own.
 func (c *client) roundTrip(raw string) (*response, error) {
-	// A server may answer and close before it has read everything, so an error
-	// here says nothing yet.
+	// A server may answer and close before it has read everything, so an error here means nothing
+	// yet.
 	_, _ = io.WriteString(c.conn, raw)
 	c.seen.Reset()
-	method, _, _ := strings.Cut(raw, " ") // the answer to a HEAD has no body
+	method, _, _ := strings.Cut(raw, " ") // a response to HEAD has no body
 	for {
 		res, err := http.ReadResponse(c.in, &http.Request{Method: method})
 		if err != nil {
@@ -193,8 +192,8 @@ func (c *client) roundTrip(raw string) (*response, error) {
 	}
 }
 
-// requireRefusal checks that an answer is the sidecar's own and recognisable as
-// such, with the given status and code, and returns its body.
+// requireRefusal checks that an answer comes from the sidecar and is marked as such, with the given
+// status and code, and returns its body.
 func requireRefusal(t *testing.T, res *response, status int, code string) refusal {
 	t.Helper()
 	require.Equal(t, status, res.status, "%s", res.raw)
@@ -207,8 +206,8 @@ func requireRefusal(t *testing.T, res *response, status int, code string) refusa
 	return body
 }
 
-// requireSuccess checks that the gateway's good answer came through unchanged: a
-// session, and with it the gateway's signature of the very bytes.
+// requireSuccess checks that the gateway's successful answer came through unchanged: a session,
+// with the gateway's signature of exactly these bytes.
 func requireSuccess(t *testing.T, res *response) {
 	t.Helper()
 	require.Equal(t, http.StatusOK, res.status, "%s", res.raw)
@@ -218,10 +217,10 @@ func requireSuccess(t *testing.T, res *response) {
 	assert.NotContains(t, res.header.Get("Proxy-Status"), "error=")
 }
 
-// withoutOwnSession is an upstream's answer with the session of success.
+// withoutOwnSession replaces the session key of an upstream's answer with that of success.
 func withoutOwnSession(body []byte) string {
 	return ownSessionKey.ReplaceAllString(string(body), `"sessionKey":"`+sessionKey+`"`)
 }
 
-// ownSessionKey is what differs between the answers of an upstream.
+// ownSessionKey matches the part in which an upstream's answers differ.
 var ownSessionKey = regexp.MustCompile(`"sessionKey":"[0-9a-f]{32}"`)

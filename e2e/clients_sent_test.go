@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// The clients, and what they send. The SDKs' envelopes are in sdk_*_test.go. Each
-// order is a cashier's, which the test settles before it is refunded.
+// knownClients are the clients and what they send. The SDKs' envelopes are in sdk_*_test.go. Each
+// order is a hosted checkout's, which the test settles before it is refunded.
 var knownClients = []knownClient{
 	{"Java SDK 1.0.15", javaSDK.base, []knownCall{
 		{name: "`ApplyDropinSessionRequest`", send: javaSends("applyDropinSession", javaBean{
@@ -77,17 +77,16 @@ var knownClients = []knownClient{
 	}},
 }
 
-// guideSession is in PayerMax's subscription guide for CARD, with a user of ours.
+// guideSession comes from PayerMax's subscription guide for CARD, with our own user.
 const guideSession = `{"totalAmount":"10","mitType":"UNSCHEDULED","currency":"USD","country":"US","userId":"U1","tokenForFutureUse":true,"componentList":["CARD"]}`
 
-// readmeOrder is the order in the READMEs of the Go and the PHP SDK, with a number
-// of ours.
+// readmeOrder is the order in the READMEs of the Go and PHP SDKs, with our own number.
 const readmeOrder = `{"outTradeNo":"P1","subject":"hello","totalAmount":"0.99","currency":"USD","country":"HK","userId":"100000002",
 	"goodsDetails":[{"goodsId":"com.corps.gp.60","goodsName":"60鑽石","quantity":"1","price":"0.99","goodsCurrency":"USD","showUrl":"httpw://www.okgame.com"}],
 	"language":"en","reference":"300011","frontCallbackUrl":"https://payapi.okgame.com/v2/PayerMax/result.html",
 	"notifyUrl":"https://payapi.okgame.com/v2/PayerMax/Callback.ashx"}`
 
-// javaReadme is the order in the README and in SdkTest of the Java SDK.
+// javaReadme is the order in the Java SDK's README and in its SdkTest.
 const javaReadme = `{"outTradeNo":"out1254125412","subject":"this is subject","totalAmount":"10000","currency":"IDR","country":"ID","userId":"userId",
 	"language":"","reference":"","frontCallbackURL":"https://www.qq2ddsdfsadfsdfsd.com","notifyUrl":"https://www.noticddddasdfasdfe.com",
 	"goodsDetails":[{"goodsId":"D002","goodsName":"韩版修身牛仔裤男","quantity":"2","price":"500","goodsCurrency":"IDR","showUrl":"https://xxxx.light.png"}],
@@ -96,8 +95,8 @@ const javaReadme = `{"outTradeNo":"out1254125412","subject":"this is subject","t
 	"billingInfo":{"firstName":"账单各","middleName":"账单中间名","lastName":"账单姓","email":"abse@ushareit.com","phone":"182927192799","address1":"账单地址1",
 		"address2":"账单地址2","city":"账单地址所在城市","region":"账单地址所在区域","state":"账单地址所在州","country":"地址","zipCode":"710603"}}`
 
-// javaTradeOrder is a TradeOrderRequest. The class has two getters for where the
-// buyer comes back to, so fastjson writes both.
+// javaTradeOrder is a TradeOrderRequest. The class has two getters for the URL that the buyer
+// returns to, so fastjson writes both.
 var javaTradeOrder = javaBean{
 	"outTradeNo": "P1", "integrate": "Hosted_Checkout", "subject": "Shoes", "totalAmount": "10000", "currency": "IDR", "country": "ID", "userId": "U1",
 	"frontCallbackURL": "https://shop.example/paid", "frontCallbackUrl": "https://shop.example/paid", "notifyUrl": "https://shop.example/payermax",
@@ -105,9 +104,8 @@ var javaTradeOrder = javaBean{
 	"subMerchant":   javaBean{"subMerchantNo": "S1", "subMerchantName": "Shop"}, "separateIndicate": "N",
 }
 
-// wooOrder is what api/Api.php makes of an order: strings for all amounts, no
-// integrate, no phone number and no email for the shipment, and "" for what
-// WooCommerce does not know.
+// wooOrder is the order that api/Api.php builds: strings for all amounts, no integrate, no phone
+// number and no email for the shipment, and "" for what WooCommerce does not know.
 // github.com/shareit-payermax/woocommerce-gateway-payermax@2211e964 api/Api.php
 const wooOrder = `{"outTradeNo":"P1","subject":"Shoes","totalAmount":"19.99","currency":"USD","country":"US","userId":"NA",
 	"paymentDetail":{"paymentMethod":"CARD"},"goodsDetails":[{"goodsId":"7","goodsName":"Shoes","quantity":"1","price":"19.99"}],
@@ -116,20 +114,20 @@ const wooOrder = `{"outTradeNo":"P1","subject":"Shoes","totalAmount":"19.99","cu
 		"state":"","country":"TR","zipCode":"06700"},
 	"language":"en","reference":"12","frontCallbackUrl":"https://shop.example/paid","notifyUrl":"https://shop.example/wc-api/payermax/"}`
 
-// xnevzOrder is what payermax_get_secure_url makes of an order without a customer and
-// without a country of shipment.
+// xnevzOrder is what payermax_get_secure_url builds for an order without a customer and without a
+// country of shipment.
 // github.com/xnevz/Payermax_woocommerce@40bbb429 api/App.php
 const xnevzOrder = `{"outTradeNo":"wc_order_Ab1Cd2Ef3Gh4I1662115609","subject":"Buying goods","totalAmount":"19.99","currency":"USD","country":"SA",
 	"userId":"0","language":"ar","frontCallbackURL":"https://shop.example/checkout/order-received/12/?key=wc_order_Ab1Cd2Ef3Gh4I",
 	"notifyUrl":"https://shop.example?wc-api=payermax&nonce=0a1b2c3d4e5f&order_id=12"}`
 
-// laravelOrder is what PayermaxPayment::pay sends, its members in the order of ksort.
+// laravelOrder is what PayermaxPayment::pay sends, with its members in the order of ksort.
 // github.com/Nafezly/payments@1410ce99 src/Classes/PayermaxPayment.php
 const laravelOrder = `{"country":"US","currency":"USD","email":"james@shop.example","frontCallbackURL":"https://shop.example/payments/verify/payermax/P1",` +
 	`"language":"en","notifyUrl":"https://shop.example/payments/verify/payermax/P1","outTradeNo":"P1","subject":"Payment","totalAmount":"19.99","userId":"U1"}`
 
-// communityOrder is an OrderAndPayApiReqData: without goods, the slice that it
-// always sends is null.
+// communityOrder is an OrderAndPayApiReqData. Without goods, the slice that it always sends is
+// null.
 // github.com/TIZ36/payermax-sdk-go@e31a60e4 api/order_and_pay.go
 const communityOrder = `{"outTradeNo":"P1","integrate":"Hosted_Checkout","subject":"Shoes","totalAmount":19.99,"currency":"USD","country":"US",` +
 	`"userId":"U1","frontCallbackURL":"https://shop.example/paid","notifyUrl":"https://shop.example/payermax","goodsDetails":null}`
@@ -146,8 +144,8 @@ func phpSends(endpoint, data string) func(sdkConfig) sdkCall {
 	return func(c sdkConfig) sdkCall { return phpSDK.send(c, endpoint, data) }
 }
 
-// wooSends is Api::wc_post and Request::curl: the envelope of version 1.0, in
-// json_encode's words, by curl.
+// wooSends sends like Api::wc_post and Request::curl: the version 1.0 envelope, encoded by
+// json_encode, over curl.
 func wooSends(endpoint, data string) func(sdkConfig) sdkCall {
 	return func(c sdkConfig) sdkCall {
 		body := jsonEncode(phpArray{
@@ -161,8 +159,8 @@ func wooSends(endpoint, data string) func(sdkConfig) sdkCall {
 	}
 }
 
-// olderPHPSends is the PHP SDK of 2022, of which that plugin has a copy: with the
-// envelope of version 1.0.
+// olderPHPSends sends like the PHP SDK of 2022, of which that plugin contains a copy, with the
+// version 1.0 envelope.
 // github.com/xnevz/Payermax_woocommerce@40bbb429 api/src/client/PayermaxClient.php
 func olderPHPSends(endpoint, data string) func(sdkConfig) sdkCall {
 	return func(c sdkConfig) sdkCall {
@@ -178,8 +176,8 @@ func olderPHPSends(endpoint, data string) func(sdkConfig) sdkCall {
 	}
 }
 
-// laravelSends is formatJsonString, which sorts the members and encodes each array by
-// itself, so that data becomes a string; and Laravel's HTTP client, which is Guzzle.
+// laravelSends sends like formatJsonString, which sorts the members and encodes each array
+// separately, so that data becomes a string, and like Laravel's HTTP client, which is Guzzle.
 func laravelSends(endpoint, data string) func(sdkConfig) sdkCall {
 	return func(c sdkConfig) sdkCall {
 		encoded, err := json.Marshal(data)
@@ -194,7 +192,7 @@ func laravelSends(endpoint, data string) func(sdkConfig) sdkCall {
 	}
 }
 
-// communitySends is DefaultPayerMaxClient.SendRequest, which sends with resty.
+// communitySends sends like DefaultPayerMaxClient.SendRequest, which uses resty.
 func communitySends(endpoint, data string) func(sdkConfig) sdkCall {
 	return func(c sdkConfig) sdkCall {
 		body := `{"version":"1.4","keyVersion":"1","requestTime":"` + c.now.UTC().Format("2006-01-02T15:04:05.000Z07:00") +
@@ -206,8 +204,7 @@ func communitySends(endpoint, data string) func(sdkConfig) sdkCall {
 	}
 }
 
-// nullSends is any client with an envelope of its own that writes null and "" for
-// what it does not have.
+// nullSends sends like any client with its own envelope that writes null and "" for missing values.
 func nullSends(endpoint, data string) func(sdkConfig) sdkCall {
 	return func(c sdkConfig) sdkCall {
 		body := `{"version":"1.5","keyVersion":"1","requestTime":"` + c.now.UTC().Format("2006-01-02T15:04:05.000-07:00") +

@@ -15,8 +15,8 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/testprocess"
 )
 
-// knownClient is a client of PayerMax's gateway that is in public. What it sends is
-// written down in clients_sent_test.go, by its source.
+// knownClient is a publicly available client of PayerMax's gateway. clients_sent_test.go records
+// what it sends, with the source.
 type knownClient struct {
 	name  string
 	base  string // of its URLs
@@ -27,16 +27,16 @@ type knownClient struct {
 type knownCall struct {
 	name string
 	send func(c sdkConfig) sdkCall
-	// refused is the field and the rule by which the sidecar refuses it with the
-	// default configuration, and why says what is wrong with it.
+	// refused is the field and the rule for which the sidecar refuses the call with the default
+	// configuration. why says what is wrong with the call.
 	refused, why string
 }
 
 const clientsPage = "../docs/clients.md"
 
-// What PayerMax publishes, and what known clients of its gateway send, passes with
-// the default configuration, or the reason stands in docs/clients.md. The page's
-// table is written by this test (-update).
+// Everything that PayerMax publishes and that known clients of its gateway send passes with the
+// default configuration, or docs/clients.md gives the reason. This test writes the page's table
+// (-update).
 func TestKnownClients(t *testing.T) {
 	var rows []string
 	for _, client := range knownClients {
@@ -45,7 +45,7 @@ func TestKnownClients(t *testing.T) {
 		for _, call := range client.calls {
 			name := client.name + ": " + call.name
 			config := migrated(officialSDK{base: client.base})
-			config.now = config.now.Truncate(time.Second).Add(120 * time.Millisecond) // of which the Go SDK drops the zero
+			config.now = config.now.Truncate(time.Second).Add(120 * time.Millisecond) // the Go SDK drops the trailing zero
 			sent := call.send(config)
 			res := s.send(t, sent.raw())
 			through := ""
@@ -73,7 +73,7 @@ func TestKnownClients(t *testing.T) {
 	markdown.HoldTable(t, clientsPage, "client", rows, *updateDocs)
 }
 
-// requireDataKept checks that data goes out byte for byte.
+// requireDataKept checks that data is sent on byte for byte.
 func requireDataKept(t *testing.T, sent, got string) {
 	t.Helper()
 	var mine, theirs map[string]json.RawMessage
@@ -82,8 +82,8 @@ func requireDataKept(t *testing.T, sent, got string) {
 	require.Equal(t, string(theirs["data"]), string(mine["data"]))
 }
 
-// disputedIn returns what the call's line in the log says of disputed rules, which
-// the metric has counted.
+// disputedIn returns the disputed rules in the call's log line, which the metric has counted as
+// well.
 func disputedIn(t *testing.T, s *sidecar, res *response) []string {
 	t.Helper()
 	var disputed []string
@@ -107,7 +107,7 @@ func disputedIn(t *testing.T, s *sidecar, res *response) []string {
 	return disputed
 }
 
-// atSandboxAlone says what the sandbox makes of a call that a client signs itself.
+// atSandboxAlone says how the sandbox judges a call that a client signs itself.
 func atSandboxAlone(t *testing.T, gateway *recorder, call knownCall, config sdkConfig) string {
 	t.Helper()
 	config.key = testkeys.Merchant()
@@ -116,7 +116,7 @@ func atSandboxAlone(t *testing.T, gateway *recorder, call knownCall, config sdkC
 	alone := &sidecar{addr: strings.TrimPrefix(gateway.url, "http://")}
 	alone.send(t, sent.raw())
 	got := gateway.one(t)
-	if got.Code != "APPLY_SUCCESS" && call.refused != "" { // maybe before it looked at the signature
+	if got.Code != "APPLY_SUCCESS" && call.refused != "" { // possibly before it checked the signature
 		return fmt.Sprintf("refused, `%s`: %s", got.Code, got.Msg)
 	}
 	require.True(t, got.Verified, "%s: %s", call.name, got.Unverified)

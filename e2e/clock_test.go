@@ -11,19 +11,19 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A gateway's clock that jumps changes nothing but what is said of it, and
-// requestTime as far as it is to follow: not beyond an hour, where it is nobody's
-// drift. What jumps when this machine's own clock does is the same difference;
-// all else goes by time that has passed.
+// When the gateway's clock jumps, only two things change: what is reported about the clock, and
+// requestTime, if it is to follow. It follows by at most an hour, because a larger difference is
+// not drift. If this machine's own clock jumps, only that difference jumps; everything else uses
+// monotonic time.
 func TestClockJumps(t *testing.T) {
 	t.Parallel()
 	gateway := newUpstream(t)
 	s, health := startWithHealth(t, "", setup{gateway: gateway.url(), options: "follow_gateway_clock"})
 
 	for _, test := range []struct {
-		date    string        // of the gateway's answers, if it does not come from
-		ahead   time.Duration // by which its clock is
-		follows time.Duration // how far requestTime is
+		date    string        // the Date header of the gateway's answers, if not derived from ahead
+		ahead   time.Duration // how far its clock is ahead of ours
+		follows time.Duration // how far requestTime follows
 	}{
 		{"", 0, 0},
 		{"", 3 * time.Hour, 0},
@@ -41,7 +41,7 @@ func TestClockJumps(t *testing.T) {
 				}
 				return answerWith(message("200 OK", success, typeJSON, signField(success), "Date: "+date))(conn, r)
 			})
-			for range 3 { // which are more than half of those that count
+			for range 3 { // more than half of the samples that count
 				requireSuccess(t, s.post(t, validBody()))
 			}
 			block, user := data()
@@ -64,9 +64,9 @@ func TestClockJumps(t *testing.T) {
 	}
 }
 
-// A clock that is wrong from the start, so that every call is refused, is followed from
-// the first refusal on if PayerMax signs it. If it does not, nobody knows whose clock that
-// is: calls go on to be refused, and the doctor says what time it is there.
+// If a clock is wrong from the start, every call is refused. The sidecar follows the gateway's
+// clock from the first refusal on if PayerMax signs it. If the refusal is not signed, nobody knows
+// whose clock it shows: calls continue to be refused, and the doctor says what time it is there.
 func TestClockThatIsWrongFromTheStart(t *testing.T) {
 	t.Parallel()
 	const ahead = 10 * time.Minute

@@ -17,9 +17,9 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/testnet"
 )
 
-// Each site follows the clock of its own gateway, and of no other. Answers that are
-// withheld do not count. A reload of the config changes nothing about
-// it. Of several clocks, the metric and the probe show the one that is furthest away.
+// Each site follows the clock of its own gateway, and no other. Withheld answers do not count, and
+// a reload of the config changes nothing. If there are several clocks, the metric and the probe
+// show the one that is furthest away.
 func TestClocksOfSeveralGateways(t *testing.T) {
 	t.Parallel()
 	const fast, slow = 40 * time.Minute, -20 * time.Minute
@@ -32,11 +32,11 @@ func TestClocksOfSeveralGateways(t *testing.T) {
 	}
 	s, health := startClocked(t, sites)
 	for _, site := range sites {
-		s.AwaitServing(t, site.sidecar.addr) // each has a server of its own
+		s.AwaitServing(t, site.sidecar.addr) // each site has its own server
 	}
 
 	for i := range 2 {
-		for range 3 { // which are more than half of those that count
+		for range 3 { // more than half of the samples that count
 			for _, site := range sites {
 				site.call(t)
 			}
@@ -57,10 +57,10 @@ func TestClocksOfSeveralGateways(t *testing.T) {
 	}
 }
 
-// clockedSite is a site with a gateway of its own, whose clock differs from ours.
+// clockedSite is a site with its own gateway, whose clock differs from ours.
 type clockedSite struct {
 	ahead     time.Duration // the gateway's clock
-	stranger  bool          // another key than PayerMax's signs the answers
+	stranger  bool          // the answers are signed with a key other than PayerMax's
 	unchecked bool          // the site has no gateway_public_key
 	follows   time.Duration // by how much requestTime is expected to be ahead
 
@@ -68,7 +68,7 @@ type clockedSite struct {
 	sidecar *sidecar
 }
 
-// startClocked runs a sidecar with all sites, and one for its probes.
+// startClocked runs a sidecar with all sites, plus one for its probes.
 func startClocked(t *testing.T, sites map[string]*clockedSite) (s *sidecar, health string) {
 	t.Helper()
 	healthPort := testnet.FreePort(t)
@@ -99,7 +99,7 @@ func (c *clockedSite) start(t *testing.T, config *strings.Builder) {
 	fmt.Fprintf(config, "\nhttp://:%d {\n\tbind handover/127.0.0.1\n\t%s\n}\n", port, block)
 }
 
-// call makes a call and returns the requestTime that the gateway got.
+// call makes a call and returns the requestTime that the gateway received.
 func (c *clockedSite) call(t *testing.T) time.Time {
 	t.Helper()
 	block, user := data()

@@ -20,13 +20,12 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/testnet"
 )
 
-// validateConfig runs `caddy validate` and returns what it printed, and whether
-// it found the config good.
+// validateConfig runs `caddy validate` and returns its output, and whether it accepted the config.
 func validateConfig(t *testing.T, directives string, env ...string) (out string, valid bool) {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "Caddyfile")
-	// Without debug, since Caddy's own debug log prints the whole config, and so
-	// whatever somebody wrote in the place of a file's name.
+	// Without debug, because Caddy's own debug log prints the whole config, including a key that
+	// somebody wrote in place of a file name.
 	config := strings.Replace(caddyfile(testnet.FreePort(t), directives), "debug\n", "", 1)
 	require.NoError(t, os.WriteFile(file, []byte(config), 0o600))
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
@@ -56,8 +55,8 @@ func requireNoKey(t *testing.T, out, key string) {
 	}
 }
 
-// A key that cannot be used is refused when the config is loaded, with the
-// option and the file, and without a byte of the key.
+// A key that cannot be used is refused when the config is loaded. The error names the option and
+// the file, and contains no byte of the key.
 func TestValidateRefusesPrivateKeys(t *testing.T) {
 	t.Parallel()
 	ec, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -94,8 +93,7 @@ func encrypt(t *testing.T, key string) string {
 	t.Helper()
 	openssl, err := exec.LookPath("openssl")
 	if err != nil {
-		// What encryption leaves of a key, as far as a reader without the
-		// passphrase can tell.
+		// The shape of an encrypted key, as far as a reader without the passphrase can tell.
 		return testkeys.PEM("ENCRYPTED PRIVATE KEY", []byte{0x30, 0x06, 0x30, 0x02, 0x05, 0x00, 0x04, 0x00})
 	}
 	cmd := exec.Command(openssl, "pkcs8", "-topk8", "-passout", "pass:secret")

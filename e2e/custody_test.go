@@ -17,8 +17,8 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/testnet"
 )
 
-// custodian is a sidecar with everything on that could show a key: the admin
-// endpoint, autosave, metrics, health and debug logs.
+// custodian runs a sidecar with every feature on that could show a key: the admin endpoint,
+// autosave, metrics, health and debug logs.
 func custodian(t *testing.T, gateway *upstream, keyPath string) (s *sidecar, admin string) {
 	t.Helper()
 	port, adminPort := testnet.FreePort(t), testnet.FreePort(t)
@@ -55,9 +55,9 @@ func get(t *testing.T, url string) string {
 	return string(body)
 }
 
-// The key is in memory and nowhere else: not in the config that the admin
-// endpoint shows, nor in what Caddy saves of it, nor in metrics, health, logs or
-// the report of a crash. It stays so when a key is refused while running.
+// The key is in memory and nowhere else: not in the config that the admin endpoint shows, nor in
+// the config that Caddy saves, nor in metrics, health, logs or a crash report. That also holds
+// after a key was refused while running.
 func TestKeyIsNowhereButInMemory(t *testing.T) {
 	t.Parallel()
 	gateway := newUpstream(t)
@@ -66,7 +66,7 @@ func TestKeyIsNowhereButInMemory(t *testing.T) {
 	requireSuccess(t, s.post(t, validBody()))
 
 	refused := testkeys.PrivatePEM(testkeys.Stranger())
-	replaceFile(t, path, refused[:len(refused)/2]) // at once, so that it is refused once
+	replaceFile(t, path, refused[:len(refused)/2]) // at once, so that it is refused only once
 	s.AwaitLine(t, "the new keys cannot be used", path)
 	requireSuccess(t, s.post(t, validBody()))
 
@@ -85,7 +85,7 @@ func TestKeyIsNowhereButInMemory(t *testing.T) {
 	require.NoError(t, err)
 	shown["autosave.json"] = string(saved)
 
-	// The runtime's own report of all goroutines, as at a crash.
+	// The runtime's own report of all goroutines, as in a crash.
 	s.told = true
 	s.Signal(t, syscall.SIGABRT)
 	shown["the logs and the crash"] = string(s.Wait(t, patience))
@@ -99,7 +99,7 @@ func TestKeyIsNowhereButInMemory(t *testing.T) {
 	}
 }
 
-// Metrics and health survive a reload of the config, and the counters go on.
+// Metrics and health survive a reload of the config, and the counters continue.
 func TestMetricsSurviveReload(t *testing.T) {
 	t.Parallel()
 	gateway := newUpstream(t)

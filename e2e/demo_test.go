@@ -22,12 +22,12 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/testtool"
 )
 
-// The README's first command: the main job, told step by step.
+// The README's first command shows the main job step by step.
 func TestDemo(t *testing.T) {
 	t.Parallel()
 	stood := testtool.Standstill(t)
 	demo := testprocess.Start(t, caddyCommand(t, context.Background(), nil, "payermax-demo", "--port", "0"))
-	demo.AwaitLine(t, "The gateway was not called.") // the end of the story
+	demo.AwaitLine(t, "The gateway was not called.") // the last step
 	over := time.Now()
 	told := string(demo.Wait(t, time.Minute))
 	require.Zero(t, demo.ExitCode())
@@ -40,7 +40,7 @@ func TestDemo(t *testing.T) {
 	assert.Equal(t, story, alikeEverywhere(told))
 }
 
-// A demonstration that nobody reads to its end, as with head, leaves no key behind.
+// A demonstration whose output nobody reads to the end, as with head, leaves no key behind.
 func TestDemoThatNobodyReads(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
@@ -60,10 +60,11 @@ func TestDemoThatNobodyReads(t *testing.T) {
 	assert.Empty(t, left)
 }
 
-// demoText is what payermax-demo --serve says.
+// demoText is the file with the expected output of payermax-demo --serve.
 const demoText = "testdata/demo.txt"
 
-// alikeEverywhere replaces what each demonstration has of its own: keys, ports, signatures and the time.
+// alikeEverywhere replaces what differs between demonstrations: keys, ports, signatures and the
+// time.
 func alikeEverywhere(told string) string {
 	for _, own := range []struct{ is, as string }{
 		{`sha256:[0-9a-f]{64}`, "sha256:FINGERPRINT"},
@@ -77,7 +78,7 @@ func alikeEverywhere(told string) string {
 	return told
 }
 
-// With --serve it stays up for the reader's own calls, until it is interrupted.
+// With --serve, the demonstration stays up for the reader's own calls until it is interrupted.
 func TestDemoServes(t *testing.T) {
 	t.Parallel()
 	port := strconv.Itoa(testnet.FreePort(t))
@@ -96,7 +97,7 @@ func TestDemoServes(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, string(wanted), alikeEverywhere(told))
 
-	// The page that it names is there, and shows the calls.
+	// The page that it names exists, and shows the calls.
 	page := regexp.MustCompile(`http://[0-9.:]+/sandbox/`).FindString(told)
 	require.NotEmpty(t, page)
 	shown, err := http.Get(page)
@@ -111,7 +112,7 @@ func TestDemoServes(t *testing.T) {
 		answer.Body.Close()
 	}
 
-	// What it says to try is tried.
+	// The commands that it suggests work.
 	t.Run("what it says to try", func(t *testing.T) {
 		bash := testtool.Find(t, "bash")
 		testtool.Find(t, "curl")
@@ -129,7 +130,8 @@ func TestDemoServes(t *testing.T) {
 	assert.Zero(t, demo.ExitCode())
 }
 
-// requireFits requires text that a terminal of 80 columns shows as it is, in no colours.
+// requireFits checks that a terminal of 80 columns shows the text as it is, and that it has no
+// colours.
 func requireFits(t *testing.T, text string) {
 	t.Helper()
 	for line := range strings.Lines(text) {
@@ -138,7 +140,7 @@ func requireFits(t *testing.T, text string) {
 	assert.NotContains(t, text, "\x1b")
 }
 
-// The sandbox alone says what it needs.
+// The sandbox command, which runs without a sidecar, says what it needs.
 func TestSandboxCommandRefuses(t *testing.T) {
 	t.Parallel()
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
@@ -153,7 +155,7 @@ func TestSandboxCommandRefuses(t *testing.T) {
 		"listen tcp": {"--app-id", "app", "--public-key", testkeys.WritePublic(t, &testkeys.Merchant().PublicKey), "--listen", taken.Addr().String()},
 	} {
 		said, err := caddyCommand(t, context.Background(), nil, append([]string{"payermax-sandbox"}, args...)...).CombinedOutput()
-		code := 2 // what it was told is wrong
+		code := 2 // the arguments are wrong
 		if strings.HasPrefix(words, "listen") {
 			code = 1
 		}

@@ -17,7 +17,7 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/testnet"
 )
 
-// limit sets a resource limit of the running process and returns what it was.
+// limit sets a resource limit of the running process and returns the old one.
 func (s *sidecar) limit(t *testing.T, resource int, value uint64) (before uint64) {
 	t.Helper()
 	var old unix.Rlimit
@@ -26,10 +26,10 @@ func (s *sidecar) limit(t *testing.T, resource int, value uint64) (before uint64
 	return old.Cur
 }
 
-// A sidecar without a file descriptor to spare serves the connections that it has,
-// keeps its key, and says truly that a call was not sent for which it cannot open
-// a connection. With descriptors, everything is as before, and what has changed
-// meanwhile is noticed.
+// A sidecar that has run out of file descriptors serves its existing connections, keeps its key,
+// and says correctly that a call was not sent if it cannot open a connection for it. Once
+// descriptors are available again, everything works as before, and changes made meanwhile are
+// noticed.
 func TestDescriptorsExhausted(t *testing.T) {
 	for name, network := range map[string]string{"tcp": "", "handover": "handover/"} {
 		t.Run(name, func(t *testing.T) {
@@ -40,14 +40,14 @@ func TestDescriptorsExhausted(t *testing.T) {
 			s := start(t, "127.0.0.1:"+strconv.Itoa(port), strings.Replace(caddyfile(port, merchantsSite(t, gateway,
 				"app_id "+appID, "private_key "+key, "endpoints drop_in", "timeout 5s")), "bind 127.0.0.1", "bind "+network+"127.0.0.1", 1), nil)
 			app, probe := s.dial(t), s.dial(t)
-			requireSuccess(t, app.send(t, post(validBody()))) // which leaves a connection to the gateway
+			requireSuccess(t, app.send(t, post(validBody()))) // leaves an open connection to the gateway
 			require.Contains(t, string(probe.send(t, ask("/readyz")).body), `"ok"`)
 
-			// Connections on which nothing happens use all descriptors up.
+			// Idle connections use up all descriptors.
 			const allowed = 40
 			before := s.limit(t, unix.RLIMIT_NOFILE, allowed)
 			for range allowed {
-				conn, err := net.Dial("tcp", s.addr) // the kernel takes it, if nobody else does
+				conn, err := net.Dial("tcp", s.addr) // the kernel accepts it even if the process does not
 				require.NoError(t, err)
 				defer conn.Close()
 			}
@@ -70,8 +70,8 @@ func TestDescriptorsExhausted(t *testing.T) {
 			requireSuccess(t, app.send(t, post(validBody())))
 			assert.True(t, signedBy(gateway, testkeys.Merchant()))
 
-			// Nor can another connection to the gateway be opened, even if some
-			// descriptor should have become free.
+			// Another connection to the gateway cannot be opened either, even if a descriptor has
+			// become free.
 			s.limit(t, unix.RLIMIT_NOFILE, 0)
 			paid, refused := payment("orderAndPay", "refused")
 			res := app.send(t, paid)
@@ -80,7 +80,7 @@ func TestDescriptorsExhausted(t *testing.T) {
 			s.AwaitLine(t, `"msg":"call"`, `"payermax.outcome":"not_sent"`, "too many open files")
 			assert.Empty(t, gateway.about(number))
 
-			// With descriptors, what has waited is served, and the new key taken.
+			// With descriptors, the waiting call is served, and the new key is taken.
 			s.limit(t, unix.RLIMIT_NOFILE, before)
 			requireSuccess(t, waiting.send(t, ""))
 			assert.Len(t, gateway.about(number), 1)
@@ -93,7 +93,7 @@ func TestDescriptorsExhausted(t *testing.T) {
 	}
 }
 
-// ask is a request for a page.
+// ask returns a GET request for a path.
 func ask(path string) string {
 	return "GET " + path + " HTTP/1.1\r\nHost: sidecar.example\r\n\r\n"
 }

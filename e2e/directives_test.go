@@ -13,12 +13,12 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 )
 
-// signBlock is the payermax_sign directive with both keys.
+// signBlock returns a payermax_sign directive with both keys.
 func signBlock(t *testing.T) string {
 	return "payermax_sign {\n" + handlerOptions(t) + "\ngateway_public_key " + testkeys.WritePublic(t, &testkeys.Gateway().PublicKey) + "\n}\n"
 }
 
-// The parts of the payermax directive, written by hand, are as good as it.
+// The parts of the payermax directive, written by hand, work like the directive.
 func TestSignByHand(t *testing.T) {
 	t.Parallel()
 	gateway := newUpstream(t)
@@ -32,8 +32,7 @@ func TestSignByHand(t *testing.T) {
 	require.Len(t, gateway.received(), 1)
 }
 
-// Even a stock reverse proxy sends one valid signature, beside the fields that
-// it always adds.
+// Even a stock reverse proxy sends one valid signature, besides the fields that it always adds.
 func TestSignWithStockProxy(t *testing.T) {
 	t.Parallel()
 	gateway := newUpstream(t)
@@ -45,8 +44,8 @@ func TestSignWithStockProxy(t *testing.T) {
 		require.Len(t, gateway.about(user), 1)
 	}
 
-	// Told to retry, it sends the header again; but there is no second body, so
-	// no second payment.
+	// If told to retry, it sends the header again, but without a second body, so there is no second
+	// payment.
 	gateway.answers(closing(nil))
 	block, user := data()
 	res := s.post(t, `{"data":`+block+`}`, "Idempotency-Key: x")
@@ -54,7 +53,7 @@ func TestSignWithStockProxy(t *testing.T) {
 	require.Len(t, gateway.about(user), 1, "sent more than once")
 }
 
-// The transport sends nothing that was not signed.
+// The transport sends only what was signed.
 func TestTransportAlone(t *testing.T) {
 	t.Parallel()
 	gateway := newUpstream(t)
@@ -69,8 +68,7 @@ func TestTransportAlone(t *testing.T) {
 	gateway.requireUntouched(t)
 }
 
-// With several gateways, the next one is asked only if the first cannot have
-// received the call.
+// With several gateways, the next one is tried only if the first cannot have received the call.
 func TestSeveralGateways(t *testing.T) {
 	t.Parallel()
 	first, second, dead := newUpstream(t), newUpstream(t), newUpstream(t)
@@ -115,7 +113,7 @@ func TestSandboxSite(t *testing.T) {
 	s.AwaitLine(t, `"level":"warn"`, "the gateway calls itself a sandbox")
 	sandbox.AwaitLine(t, `"level":"warn"`, "a sandbox answers at this site")
 
-	// What the sidecar would never send is refused there as well.
+	// It refuses what the sidecar would never send.
 	direct := sandbox.post(t, `{"version":"1.5","keyVersion":"1","requestTime":"`+time.Now().UTC().Format("2006-01-02T15:04:05.000-07:00")+
 		`","appId":"`+appID+`","merchantNo":"`+merchantNo+`","data":{}}`, "sign: "+sign(testkeys.Stranger(), []byte("x")))
 	require.Equal(t, http.StatusOK, direct.status)
@@ -149,7 +147,7 @@ func TestSandboxInside(t *testing.T) {
 	}
 }
 
-// requireSession checks a successful answer of the sandbox's.
+// requireSession checks a successful answer of the sandbox.
 func requireSession(t *testing.T, res *response) {
 	t.Helper()
 	require.Equal(t, http.StatusOK, res.status, "%s", res.raw)

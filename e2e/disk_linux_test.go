@@ -18,16 +18,15 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/testnet"
 )
 
-// device is always full: what is written to it fails with ENOSPC.
+// device is always full: every write to it fails with ENOSPC.
 const device = "/dev/full"
 
-// logTo is a config that logs to a file.
+// logTo returns a config that logs to a file.
 func logTo(port int, directives, file string) string {
 	return strings.Replace(caddyfile(port, directives), "debug\n", "debug\n\tlog {\n\t\toutput file "+file+"\n\t}\n", 1)
 }
 
-// A log that cannot be written is no reason not to make calls. Its lines are lost,
-// and nothing else.
+// A log that cannot be written does not stop calls. Only its lines are lost.
 func TestDiskFullOfLog(t *testing.T) {
 	t.Parallel()
 	gateway := newPaymentUpstream(t)
@@ -43,8 +42,7 @@ func TestDiskFullOfLog(t *testing.T) {
 		s.AwaitLine(t, "write error", "no space left on device") // on standard error
 	})
 
-	// As near as one gets to a disk that fills up without filling one: a limit to
-	// the size of files.
+	// A limit on the size of files comes as close as possible to a disk that fills up.
 	t.Run("for a while", func(t *testing.T) {
 		port := testnet.FreePort(t)
 		file := filepath.Join(t.TempDir(), "log")
@@ -66,8 +64,8 @@ func TestDiskFullOfLog(t *testing.T) {
 	})
 }
 
-// What Caddy itself would keep on disk, the config for --resume and its storage,
-// is not needed to make calls, to reload or to end.
+// The files that Caddy itself would keep on disk, the config for --resume and its storage, are not
+// needed to make calls, to reload or to exit.
 func TestDiskFullOfState(t *testing.T) {
 	t.Parallel()
 	gateway := newPaymentUpstream(t)
@@ -95,10 +93,10 @@ func TestDiskFullOfState(t *testing.T) {
 	}
 }
 
-// smallDisk is a file system of 64 KiB at a folder, which only the process itself has.
+// smallDisk is a file system of 64 KiB, mounted at a directory that only the process itself sees.
 type smallDisk struct{ folder string }
 
-// newSmallDisk is a small disk, if this user can make one.
+// newSmallDisk returns a small disk, or skips the test if this user cannot make one.
 func newSmallDisk(t *testing.T) *smallDisk {
 	t.Helper()
 	disk := &smallDisk{t.TempDir()}
@@ -110,20 +108,20 @@ func newSmallDisk(t *testing.T) *smallDisk {
 	return disk
 }
 
-// wrap has a command run with the disk mounted, in a mount namespace of its own.
+// wrap makes a command run with the disk mounted, in its own mount namespace.
 func (d *smallDisk) wrap(cmd *exec.Cmd) {
 	const mount = `mount -t tmpfs -o size=64k tmpfs "$0" && exec "$@"`
 	cmd.Args = append([]string{"unshare", "--mount", "sh", "-c", mount, d.folder, cmd.Path}, cmd.Args[1:]...)
 	cmd.Path, cmd.Err = "/usr/bin/unshare", nil
 }
 
-// path is where a test finds a file of the process's disk.
+// path returns where a test finds a file on the process's disk.
 func (d *smallDisk) path(s *sidecar, name string) string {
 	return filepath.Join("/proc", strconv.Itoa(s.Pid()), "root", d.folder, name)
 }
 
-// A disk that the log itself fills up keeps no call from being made or answered. What is
-// logged once there is room is there, once.
+// A disk that the log itself fills up does not stop calls from being made and answered. Lines
+// logged once there is room again are written, once each.
 func TestDiskOfLogFillsUp(t *testing.T) {
 	t.Parallel()
 	for name, output := range map[string]string{
@@ -139,7 +137,7 @@ func TestDiskOfLogFillsUp(t *testing.T) {
 			s := startIn(t, disk, "127.0.0.1:"+strconv.Itoa(port), config, nil)
 			file := disk.path(s, "log")
 
-			const more = 200 // some 100 KiB of lines
+			const more = 200 // about 100 KiB of lines
 			for range more {
 				pay(t, s, gateway, "orderAndPay")
 			}
@@ -150,7 +148,7 @@ func TestDiskOfLogFillsUp(t *testing.T) {
 			await(t, patience, "the lines for which there was room", func() bool { return lines() > more/10 })
 			assert.Less(t, lines(), more)
 
-			require.NoError(t, os.Truncate(file, 0)) // an operator makes room
+			require.NoError(t, os.Truncate(file, 0)) // an operator frees space
 			var last *response
 			await(t, patience, "a line with room for it", func() bool {
 				last = pay(t, s, gateway, "refund")

@@ -14,18 +14,18 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Response codes of RFC 1035, section 4.1.1.
+// Response codes (RFC 1035, section 4.1.1).
 const (
 	noError       = 0
 	serverFailure = 2
 	nameError     = 3
-	notServed     = 5 // "refused", which would be taken for the sidecar's own
+	notServed     = 5 // called "refused" there, which would be confused with the sidecar's own outcome
 )
 
-// nameServer answers questions about addresses, all of them the same.
+// nameServer gives the same answer to every query for an address.
 type nameServer struct {
 	conn net.PacketConn
-	// answer makes the answer to a question, or none.
+	// answer returns the response to a query, or nil for none.
 	answer atomic.Pointer[func(question []byte) []byte]
 }
 
@@ -65,10 +65,10 @@ func withCode(code byte) func(question []byte) []byte {
 	}
 }
 
-// withLoopback answers that the address is this machine's.
+// withLoopback answers with this machine's loopback address.
 var withLoopback = withAddress(127, 0, 0, 1)
 
-// withAddress answers that this is the address.
+// withAddress answers with an address.
 func withAddress(a, b, c, d byte) func(question []byte) []byte {
 	return func(question []byte) []byte { return answerWithAddress(question, a, b, c, d) }
 }
@@ -77,14 +77,14 @@ func answerWithAddress(question []byte, address ...byte) []byte {
 	answer := withCode(noError)(question)
 	const typeA = 1
 	if kind := answer[len(answer)-3]; kind != typeA {
-		return answer // there is none of another type
+		return answer // there is no record of another type
 	}
-	answer[7] = 1 // record: the name asked for, type A, class IN, no time to live, four bytes
+	answer[7] = 1 // the record: the name asked for, type A, class IN, TTL 0, four bytes
 	return append(append(answer, 0xc0, 12, 0, typeA, 0, 1, 0, 0, 0, 0, 0, 4), address...)
 }
 
-// A gateway whose name has no address has received nothing, whatever the name
-// server's trouble is, and a call after it works.
+// If the gateway's name cannot be resolved, whatever is wrong with the name server, the gateway has
+// received nothing, and a later call succeeds.
 func TestDNS(t *testing.T) {
 	t.Parallel()
 	const name = "gateway.example"

@@ -21,7 +21,7 @@ import (
 
 var updateDocs = flag.Bool("update", false, "rewrite the transcripts in docs/doctor.md and what payermax-demo says")
 
-// varying is what is different on each machine and at each time.
+// varying replaces output that depends on the machine and the time.
 var varying = []struct {
 	is   *regexp.Regexp
 	want string
@@ -32,8 +32,7 @@ var varying = []struct {
 	{regexp.MustCompile(`; this user, root, may read any file.*`), ""},
 }
 
-// The transcripts of docs/doctor.md are what the doctor says of the
-// configuration that stands there.
+// The transcripts of docs/doctor.md are the doctor's output for the configuration on that page.
 func TestDoctorPage(t *testing.T) {
 	const page = "../docs/doctor.md"
 	text, err := os.ReadFile(page)

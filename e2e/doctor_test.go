@@ -28,7 +28,7 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/testnet"
 )
 
-// finding is one element of what payermax-doctor --json prints.
+// finding is one element of the output of payermax-doctor --json.
 type finding struct{ Check, Subject, Result, Message, Next string }
 
 // examination is a run of payermax-doctor.
@@ -37,7 +37,7 @@ type examination struct {
 	stdout, stderr string
 }
 
-// doctor runs payermax-doctor in an empty folder, which must stay empty.
+// doctor runs payermax-doctor in an empty directory, which must stay empty.
 func doctor(t *testing.T, env []string, args ...string) examination {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
@@ -58,7 +58,7 @@ func doctor(t *testing.T, env []string, args ...string) examination {
 	return examination{cmd.ProcessState.ExitCode(), stdout.String(), stderr.String()}
 }
 
-// doctorJSON runs it for programs, on a config file, and decodes what it prints.
+// doctorJSON runs payermax-doctor --json on a config file, and decodes the output.
 func doctorJSON(t *testing.T, env []string, config string, args ...string) (examination, []finding) {
 	t.Helper()
 	ran := doctor(t, env, append([]string{"--json", "--config", config}, args...)...)
@@ -74,7 +74,7 @@ func doctorJSON(t *testing.T, env []string, config string, args ...string) (exam
 	return ran, findings
 }
 
-// results tells how a check ended, and what it said.
+// results returns how a check ended, and its message.
 func results(findings []finding, check string) (result, message string) {
 	for _, f := range findings {
 		if f.Check == check {
@@ -93,8 +93,7 @@ func configFile(t *testing.T, port int, options ...string) string {
 	return file
 }
 
-// queried is a gateway that answers orderQuery, and looks at each call as PayerMax
-// would.
+// queried is a gateway that answers orderQuery, and checks each call as PayerMax would.
 type queried struct {
 	url string
 
@@ -102,8 +101,8 @@ type queried struct {
 	signatures []string
 }
 
-// orderQueryAnswering starts a gateway with one answer, signed if there is something to sign
-// it with.
+// orderQueryAnswering starts a gateway that always gives the same answer, signed if signed is not
+// nil.
 func orderQueryAnswering(t *testing.T, config *tls.Config, answer string, signed func(body string) string) *queried {
 	t.Helper()
 	q := new(queried)
@@ -136,8 +135,8 @@ func orderQueryAnswering(t *testing.T, config *tls.Config, answer string, signed
 	return q
 }
 
-// requireSilent checks that an output shows no signature of the calls that were
-// made, of which there were as many.
+// requireSilent checks that the gateway got the given number of calls, and that the output shows
+// none of their signatures.
 func (q *queried) requireSilent(t *testing.T, calls int, out string) {
 	t.Helper()
 	q.mu.Lock()
@@ -153,8 +152,7 @@ func byGateway(body string) string { return sign(testkeys.Gateway(), []byte(body
 
 const orderNotExist = `{"code":"ORDER_NOT_EXIST","msg":"` + canaryAnswer + `"}`
 
-// A sidecar that is in order, examined while it runs: no port is in the way, and
-// everything is found to work.
+// A healthy sidecar, examined while it runs: no port conflict is reported, and every check is ok.
 func TestDoctorFindsNothing(t *testing.T) {
 	t.Parallel()
 	ca := newAuthority(t)
@@ -195,7 +193,7 @@ func TestDoctorFindsNothing(t *testing.T) {
 	gateway.requireSilent(t, 3, told)
 }
 
-// What is wrong with a config is found, and none of its secrets is told.
+// The doctor finds what is wrong with a config, and prints none of its secrets.
 func TestDoctorFindsProblems(t *testing.T) {
 	t.Parallel()
 	key, public := testkeys.WritePrivate(t, testkeys.Merchant()), testkeys.WritePublic(t, &testkeys.Gateway().PublicKey)
@@ -251,8 +249,8 @@ func TestDoctorFindsProblems(t *testing.T) {
 	}
 }
 
-// Whoever has the sidecar's port already is found: another program is a problem, the sidecar
-// itself is none.
+// The doctor finds out which program already has the sidecar's port: another program is a problem,
+// the sidecar itself is not.
 func TestDoctorSeesWhoHasThePort(t *testing.T) {
 	t.Parallel()
 	s := startSidecar(t, setup{gateway: "http://127.0.0.1:1"})
@@ -269,8 +267,7 @@ func TestDoctorSeesWhoHasThePort(t *testing.T) {
 	assert.NotContains(t, doctor(t, nil, "--offline", "--config", config).stdout, "] port: ")
 }
 
-// Each thing that can be wrong with the way to the gateway is told from the
-// others.
+// The doctor tells apart everything that can be wrong on the network path to the gateway.
 func TestDoctorNetwork(t *testing.T) {
 	t.Parallel()
 	ca, stranger := newAuthority(t), newAuthority(t)
@@ -320,7 +317,7 @@ func TestDoctorNetwork(t *testing.T) {
 	}
 }
 
-// A call is explained by PayerMax's answer, here the sandbox's.
+// PayerMax's answer, here the sandbox's, explains the result of a call.
 func TestDoctorCall(t *testing.T) {
 	t.Parallel()
 	port := testnet.FreePort(t)
@@ -378,7 +375,7 @@ func TestDoctorCall(t *testing.T) {
 	}
 }
 
-// What keeps the checks from running at all has an exit code of its own.
+// If the checks cannot run at all, the exit code is a different one.
 func TestDoctorCouldNotRun(t *testing.T) {
 	t.Parallel()
 	config := configFile(t, 8080, "gateway sandbox")
@@ -404,7 +401,7 @@ func TestDoctorCouldNotRun(t *testing.T) {
 	}
 }
 
-// A config comes by standard input and as JSON as well.
+// The config may also come from standard input, and as JSON.
 func TestDoctorReadsJSON(t *testing.T) {
 	t.Parallel()
 	config := fmt.Sprintf(`{"admin":{"disabled":true},"apps":{"http":{"servers":{"a":{"listen":["127.0.0.1:%d"],"routes":[{"handle":[{"handler":"payermax","sandbox":true}]}]}}}}}`,

@@ -19,8 +19,8 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/testnet"
 )
 
-// startWithHealth runs a sidecar as an orchestrator would: with health on a
-// listener of its own, and time to be taken out of service.
+// startWithHealth runs a sidecar as an orchestrator would: with health on a separate listener, and
+// with time to be taken out of service.
 func startWithHealth(t *testing.T, globals string, want setup) (s *sidecar, health string) {
 	t.Helper()
 	port, healthPort := testnet.FreePort(t), testnet.FreePort(t)
@@ -47,7 +47,7 @@ http://:%d {
 	return s, "http://127.0.0.1:" + strconv.Itoa(healthPort)
 }
 
-// healthOf asks a probe's question.
+// healthOf makes a probe's request.
 func healthOf(t *testing.T, url string) (status int, body shownHealth) {
 	t.Helper()
 	client := http.Client{Timeout: patience}
@@ -60,14 +60,14 @@ func healthOf(t *testing.T, url string) (status int, body shownHealth) {
 	return res.StatusCode, body
 }
 
-// shownHealth is what a probe may read of an answer.
+// shownHealth is the part of a health response that a probe may read.
 type shownHealth struct {
 	Status    string
 	ClockSkew float64 `json:"clock_skew_seconds"`
 }
 
-// Told to end, a sidecar says at once that it is not ready, serves on for the
-// configured delay, answers what is under way, and ends with 0.
+// When told to end, a sidecar reports at once that it is not ready, keeps serving for the
+// configured delay, answers the calls in flight, and exits with status 0.
 func TestDrain(t *testing.T) {
 	for name, signals := range map[string]int{"SIGTERM": 1, "SIGTERM, twice": 2} {
 		t.Run(name, func(t *testing.T) {
@@ -105,7 +105,7 @@ func TestDrain(t *testing.T) {
 			status, _ = healthOf(t, health+"/livez")
 			assert.Equal(t, http.StatusOK, status)
 
-			// Within the delay, new calls are served like before.
+			// During the delay, new calls are served as before.
 			gateway.answers(answerWith(signed(success)))
 			requireSuccess(t, s.post(t, validBody()))
 			assert.Less(t, time.Since(told), 8*time.Second)
@@ -121,8 +121,8 @@ func TestDrain(t *testing.T) {
 	}
 }
 
-// From SIGTERM on, each answer tells the application that its connection ends,
-// whichever handler gives it, so that none is in use when shutdown_delay is over.
+// From SIGTERM on, each response tells the application that its connection closes, whichever
+// handler writes it, so that no connection is in use when shutdown_delay is over.
 func TestDrainIsAnnounced(t *testing.T) {
 	t.Parallel()
 	gateway := newUpstream(t)
@@ -152,8 +152,8 @@ func TestDrainIsAnnounced(t *testing.T) {
 	s.awaitEnd(t)
 }
 
-// For as long as a sidecar serves on after SIGTERM, no call fails: who is told that
-// a connection ends is served on the next.
+// As long as a sidecar keeps serving after SIGTERM, no call fails: a client that is told that its
+// connection closes is served on the next one.
 func TestDrainUnderLoad(t *testing.T) {
 	t.Parallel()
 	for name, how := range map[string]listening{

@@ -21,9 +21,9 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/testprocess"
 )
 
-// shop is everything a merchant runs for Drop-In, and the sandbox in PayerMax's
-// place: the application, which holds no key of anybody's; the sidecar, which
-// signs its calls; and payermax_notify in front of its callback.
+// shop is everything that a merchant runs for Drop-In, plus the sandbox in PayerMax's place: the
+// application, which holds no key; the sidecar, which signs its calls; and payermax_notify in front
+// of its callback.
 type shop struct {
 	t        *testing.T
 	sidecar  *sidecar
@@ -31,22 +31,22 @@ type shop struct {
 	callback string // where PayerMax sends notifications
 
 	gatewayKeyFile string // the sandbox's public key
-	application    string // where the application takes what the sidecar passes on
+	application    string // where the application receives what the sidecar passes on
 
 	mu            sync.Mutex
 	notifications []notified
 	refuse        int // how many of the next notifications the application refuses
 }
 
-// notified is what the application gets of a notification.
+// notified is a notification as the application gets it.
 type notified struct {
 	verified string
 	kind     string
 	data     map[string]any
 }
 
-// newShop is a shop with its application and a sandbox, a thousand times faster than
-// life, but without a sidecar.
+// newShop returns a shop with its application and a sandbox that runs a thousand times faster than
+// real time, but without a sidecar.
 func newShop(t *testing.T) *shop {
 	t.Helper()
 	s := &shop{t: t}
@@ -98,7 +98,7 @@ http://:%[5]d {
 	return s
 }
 
-// startSandbox runs the payermax-sandbox subcommand until the end of the test.
+// startSandbox runs the payermax-sandbox command until the end of the test.
 func startSandbox(t *testing.T, port int, flags ...string) {
 	t.Helper()
 	cmd := caddyCommand(t, context.Background(), nil, append([]string{"payermax-sandbox", "--listen", "127.0.0.1:" + strconv.Itoa(port)}, flags...)...)
@@ -130,7 +130,7 @@ func (s *shop) serveCallback(w http.ResponseWriter, r *http.Request) {
 	s.notifications = append(s.notifications, notified{r.Header.Get("Payermax-Verified"), notification.NotifyType, notification.Data})
 }
 
-// awaitNotifications waits until the application has accepted that many.
+// awaitNotifications waits until the application has accepted the given number of notifications.
 func (s *shop) awaitNotifications(count int) []notified {
 	s.t.Helper()
 	await(s.t, patience, fmt.Sprintf("notification %d", count), func() bool {
@@ -159,7 +159,7 @@ func (s *shop) call(endpoint string, data map[string]any) (status int, code stri
 	return response.StatusCode, decoded.Code, decoded.Data
 }
 
-// must is call for what must succeed.
+// must is like call, but requires success.
 func (s *shop) must(endpoint string, data map[string]any) map[string]any {
 	s.t.Helper()
 	status, code, answer := s.call(endpoint, data)
@@ -184,7 +184,7 @@ func (s *shop) order(outTradeNo, subject string) map[string]any {
 	}
 }
 
-// fault makes the sandbox do something wrong, the next time or times.
+// fault makes the sandbox fail in a given way, for the next calls.
 func (s *shop) fault(endpoint, fault string, times int) {
 	s.t.Helper()
 	body := fmt.Sprintf(`{"endpoint":%q,"fault":%q,"times":%d}`, endpoint, fault, times)
@@ -196,8 +196,8 @@ func (s *shop) fault(endpoint, fault string, times int) {
 	require.Equal(s.t, http.StatusNoContent, response.StatusCode)
 }
 
-// The whole Drop-In flow: session, order, notification, query, refund,
-// notification, query; the application holds no key.
+// The whole Drop-In flow: session, order, notification, query, refund, notification, query. The
+// application holds no key.
 func TestDropInFlow(t *testing.T) {
 	t.Parallel()
 	s := openShop(t)
@@ -219,7 +219,7 @@ func TestDropInFlow(t *testing.T) {
 	assert.Equal(t, "ORDER_REPEAT", code, "outTradeNo is unique, whatever its case")
 }
 
-// The results that the sandbox plays on request, failed payments included.
+// The outcomes that the sandbox plays on request, including failed payments.
 func TestDropInResults(t *testing.T) {
 	t.Parallel()
 	s := openShop(t)
@@ -230,7 +230,7 @@ func TestDropInResults(t *testing.T) {
 
 	challenged := s.must("orderAndPay", s.order("P3", "3DS"))
 	assert.Equal(t, "PENDING", challenged["status"])
-	get(t, challenged["redirectUrl"].(string)) // looking at it pays nothing
+	get(t, challenged["redirectUrl"].(string)) // opening the page pays nothing
 	assert.Equal(t, "PENDING", s.must("orderQuery", map[string]any{"outTradeNo": "P3"})["status"])
 	confirmed, err := http.PostForm(challenged["redirectUrl"].(string), url.Values{"result": {"SUCCESS"}})
 	require.NoError(t, err)
@@ -238,8 +238,8 @@ func TestDropInResults(t *testing.T) {
 	assert.Equal(t, "SUCCESS", s.awaitNotifications(2)[1].data["status"])
 }
 
-// Whatever goes wrong on the way back, the application never sees a success
-// that PayerMax has not signed, and can find out by a query.
+// Whatever goes wrong on the way back, the application never sees a success that PayerMax did not
+// sign, and can find out the outcome by a query.
 func TestDropInFaults(t *testing.T) {
 	t.Parallel()
 	s := openShop(t)
@@ -247,7 +247,7 @@ func TestDropInFaults(t *testing.T) {
 		fault  string
 		status int
 		code   string
-		paid   bool // by PayerMax, although the answer is lost
+		paid   bool // paid at PayerMax, although the answer is lost
 	}{
 		{"wrong-signature", 502, "CHECK_SIGN_ERROR", true},
 		{"missing-signature", 502, "CHECK_SIGN_ERROR", true},
@@ -278,8 +278,8 @@ func TestDropInFaults(t *testing.T) {
 	}
 }
 
-// Notifications: forged ones end at payermax_notify, lost and refused ones come
-// again, and none reaches the application twice.
+// Forged notifications are refused by payermax_notify, lost and refused ones are delivered again,
+// and none reaches the application twice.
 func TestDropInNotificationFaults(t *testing.T) {
 	t.Parallel()
 	for _, fault := range []string{"wrong-notification-signature", "missing-notification-signature"} {

@@ -17,11 +17,11 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/testprocess"
 )
 
-// Where nothing is, nobody gets the empty 200 with which Caddy ends what no handler
-// answers: whoever mistypes a path or a port would take it for a success.
+// Caddy answers a request that no handler serves with an empty 200. A caller with a typo in the
+// path or port would take that for a success, so the sidecar must never answer like that.
 
-// requireNothingElsewhere asks an address for what nobody serves there, by every method
-// that a client may use, and under another name.
+// requireNothingElsewhere requests paths of an address that nothing serves, by every method that a
+// client may use, and under another host name.
 func requireNothingElsewhere(t *testing.T, address string) {
 	t.Helper()
 	for _, path := range []string{"/", "/readyz/", "/aggregate-pay/api/gateway", "/metricsx"} {
@@ -39,7 +39,7 @@ func requireNothingElsewhere(t *testing.T, address string) {
 	}
 }
 
-// requireOnlyAsked sends what is no question to the probes.
+// requireOnlyAsked sends the probes requests that are not probes.
 func requireOnlyAsked(t *testing.T, address string) {
 	t.Helper()
 	for _, path := range []string{"/livez", "/readyz", "/startupz"} {

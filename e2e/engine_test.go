@@ -12,7 +12,7 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/testnet"
 )
 
-// startBatching runs a sidecar that is to sign in batches, with its metrics.
+// startBatching runs a sidecar that should sign in batches, and exposes its metrics.
 func startBatching(t *testing.T, gateway *upstream, env ...string) *sidecar {
 	t.Helper()
 	port := testnet.FreePort(t)
@@ -30,7 +30,7 @@ func startBatching(t *testing.T, gateway *upstream, env ...string) *sidecar {
 	return start(t, fmt.Sprintf("127.0.0.1:%d", port), config, env)
 }
 
-// postAtOnce makes calls at the same time, whose signatures the gateway checks.
+// postAtOnce makes calls at the same time. The gateway checks their signatures.
 func postAtOnce(t *testing.T, s *sidecar, calls int) {
 	t.Helper()
 	var all sync.WaitGroup
@@ -41,8 +41,8 @@ func postAtOnce(t *testing.T, s *sidecar, calls int) {
 	s.awaitCalls(t, calls, "answered")
 }
 
-// With the engine batch, the gateway takes every signature, and the log and the metrics
-// say which engine signs.
+// With the engine batch, the gateway accepts every signature, and the log and the metrics name the
+// engine that signs.
 func TestBatchEngineSigns(t *testing.T) {
 	t.Parallel()
 	if err := rsabatch.Supported(); err != nil {
@@ -58,8 +58,7 @@ func TestBatchEngineSigns(t *testing.T) {
 	assert.NotContains(t, metrics, "caddy_payermax_signing_engine_unavailable")
 }
 
-// Where the engine cannot be used, the sidecar says so when it starts, and crypto/rsa
-// signs.
+// If the engine cannot be used, the sidecar says so when it starts, and crypto/rsa signs.
 func TestBatchEngineFallsBack(t *testing.T) {
 	t.Parallel()
 	for debug, reason := range map[string]string{

@@ -12,9 +12,9 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/testnet"
 )
 
-// If the application is away, neither Caddy nor the sidecar logs a notification's signature,
-// at any level that is on by default; handle_errors gets the error as it does otherwise, and
-// the log says why the application has not got it.
+// If the application is unreachable, neither Caddy nor the sidecar logs a notification's signature
+// at any level that is on by default. handle_errors gets the error as usual, and the log says why
+// the notification did not reach the application.
 func TestErrorsShowNoSignature(t *testing.T) {
 	t.Parallel()
 	port, away := testnet.FreePort(t), testnet.FreePort(t)
@@ -38,7 +38,7 @@ func TestErrorsShowNoSignature(t *testing.T) {
 		body       string
 	}{
 		{"plain", "/payermax/callback", http.StatusBadGateway, ""},
-		{"plain", "/payermax/rfi", http.StatusBadGateway, ""}, // which the application verifies itself
+		{"plain", "/payermax/rfi", http.StatusBadGateway, ""}, // notifications that the application verifies itself
 		{"after", "/payermax/callback", http.StatusBadGateway, ""},
 		{"inside", "/payermax/callback", http.StatusBadGateway, ""},
 		{"handled", "/payermax/callback", http.StatusServiceUnavailable, "POST /payermax/callback 502"},

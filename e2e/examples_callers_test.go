@@ -28,10 +28,10 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/testtool"
 )
 
-// callerToken is a token of the strength that the example asks for.
+// callerToken is a token of the strength that the example requires.
 const callerToken = "canary-0123456789abcdef0123456789abcdef"
 
-// over makes a connection that was dialled otherwise the application's.
+// over wraps a connection, dialled in some other way, as the application's client.
 func over(t *testing.T, conn net.Conn) *client {
 	t.Helper()
 	require.NoError(t, conn.SetDeadline(time.Now().Add(2*time.Minute)))
@@ -50,7 +50,7 @@ func TestExampleUnixSocket(t *testing.T) {
 	socket := filepath.Join(folder, "payermax.sock")
 	env["PAYERMAX_SOCKET"] = socket
 
-	// What a process left behind that was killed is not in the way.
+	// A socket left behind by a killed process does not get in the way.
 	left, err := net.ListenUnix("unix", &net.UnixAddr{Name: socket, Net: "unix"})
 	require.NoError(t, err)
 	left.SetUnlinkOnClose(false)
@@ -73,7 +73,7 @@ func TestExampleUnixSocket(t *testing.T) {
 	gateway.only(t)
 
 	t.Run("no TCP port for calls", func(t *testing.T) {
-		// The health port is no way in.
+		// The health port does not sign.
 		answer := s.post(t, validBody())
 		assert.NotContains(t, string(answer.body), "APPLY_SUCCESS")
 		gateway.only(t)
@@ -86,13 +86,12 @@ func TestExampleUnixSocket(t *testing.T) {
 	assert.NoFileExists(t, socket)
 }
 
-// listeningPorts returns the TCP ports that a process listens on, of whatever
-// address.
+// listeningPorts returns the TCP ports that a process listens on, at any address.
 func listeningPorts(t *testing.T, pid int) []string {
 	t.Helper()
 	process := filepath.Join("/proc", strconv.Itoa(pid))
 	entries, err := os.ReadDir(filepath.Join(process, "fd"))
-	if errors.Is(err, fs.ErrPermission) { // the memory of a process with keys is not dumpable
+	if errors.Is(err, fs.ErrPermission) { // a process that holds keys is not dumpable
 		testtool.Missing(t, "the right to look at a process with keys", "running the tests as root")
 	}
 	require.NoError(t, err)
@@ -155,8 +154,8 @@ func TestExampleToken(t *testing.T) {
 	requireUnauthorized(t, s.send(t, requestWith("POST /elsewhere HTTP/1.1", validBody())), "Bearer")
 	gateway.only(t)
 
-	// The file decides, from one request to the next: a new token takes the place
-	// of the old, and what is no token lets nobody in.
+	// The file takes effect from one request to the next: a new token replaces the old one, and a
+	// file without a valid token lets no caller in.
 	renewed := strings.Replace(callerToken, "canary", "cAnary", 1)
 	for name, test := range map[string]struct {
 		file, shows string
@@ -189,7 +188,7 @@ func TestExampleToken(t *testing.T) {
 	s.NeverPrints("0123456789abcdef0123456789abcde", `"Authorization"`) // the token
 }
 
-// requireUnauthorized checks an answer to somebody who is not known.
+// requireUnauthorized checks the answer to an unauthenticated caller.
 func requireUnauthorized(t *testing.T, res *response, scheme string) {
 	t.Helper()
 	requireRefusal(t, res, http.StatusUnauthorized, "UNAUTHORIZED")
@@ -199,13 +198,13 @@ func requireUnauthorized(t *testing.T, res *response, scheme string) {
 	assert.NotContains(t, string(res.raw), "canary")
 }
 
-// basic is the header line of a user with a password.
+// basic returns the Authorization header line of a user with a password.
 func basic(user, password string) string {
 	return "Authorization: Basic " + base64.StdEncoding.EncodeToString([]byte(user+":"+password))
 }
 
-// passwordHash is what caddy hash-password prints. Its cost is as low as can be:
-// these passwords are nobody's.
+// passwordHash returns the output of caddy hash-password. The cost is as low as possible: these
+// passwords protect nothing.
 func passwordHash(t *testing.T, password string) string {
 	t.Helper()
 	out, err := caddyCommand(t, t.Context(), nil, "hash-password", "--plaintext", password, "--bcrypt-cost", "4").Output()
@@ -225,14 +224,14 @@ func TestExampleLimits(t *testing.T) {
 	shop, office := basic("shop", "canary-shop"), basic("back-office", "canary-office")
 	requireSuccess(t, s.post(t, validBody(), shop))
 	requireRefusal(t, s.post(t, validBody(), office), http.StatusForbidden, "CALLER_NOT_ALLOWED")
-	// Not a user that nobody knows: Caddy hashes for that one as well, at a cost
-	// that takes half a minute under the race detector.
+	// Unknown users are not tried: Caddy hashes for them as well, at a cost that takes half a
+	// minute under the race detector.
 	for _, fields := range [][]string{nil, {basic("shop", "canary-office")}, {"Authorization: Basic canary"}} {
 		requireUnauthorized(t, s.post(t, validBody(), fields...), "Basic")
 	}
 	gateway.only(t)
 
-	// The back office has a rate of its own: ten at once, and then one a second.
+	// The back office has its own rate: ten at once, and then one a second.
 	await(t, patience, "the limit", func() bool {
 		res := s.send(t, query(office))
 		if res.status == http.StatusOK {
@@ -251,7 +250,7 @@ func TestExampleLimits(t *testing.T) {
 	}
 }
 
-// query is an orderQuery as an application sends it.
+// query returns an orderQuery request as an application sends it.
 func query(fields ...string) string {
 	return strings.Replace(post(`{"data":{"outTradeNo":"P1"}}`, fields...), "applyDropinSession", "orderQuery", 1)
 }
@@ -271,7 +270,7 @@ func TestExampleMutualTLS(t *testing.T) {
 	trusted := servers.Pool()
 	call := func(t *testing.T, raw string, certificates ...tls.Certificate) (*response, error) {
 		t.Helper()
-		// Until the handshake, the server may hang up on a stranger.
+		// Until the handshake completes, the server may close a stranger's connection.
 		conn, err := tls.Dial("tcp", s.addr, &tls.Config{RootCAs: trusted, ServerName: "sidecar.example", Certificates: certificates})
 		if err != nil {
 			return nil, err
@@ -309,7 +308,7 @@ func TestExampleMutualTLS(t *testing.T) {
 		})
 	}
 
-	// Who has no certificate of the CA does not get as far as HTTP.
+	// A caller without a certificate of the CA does not get as far as HTTP.
 	before := len(gateway.received())
 	for name, certificates := range map[string][]tls.Certificate{
 		"none":                {},
@@ -327,7 +326,7 @@ func TestExampleMutualTLS(t *testing.T) {
 	assert.Equal(t, http.StatusBadRequest, s.post(t, validBody()).status, "plain text")
 	require.Len(t, gateway.received(), before)
 
-	// A renewed certificate is in use once Caddy is told of it.
+	// A renewed certificate is used once Caddy reloads.
 	renewed := servers.issue(t, "sidecar.example", now.Add(2*time.Hour))
 	require.NoError(t, os.WriteFile(env["PAYERMAX_TLS_CERTIFICATE"], []byte(testkeys.PEM("CERTIFICATE", renewed.Certificate[0])), 0o600))
 	require.NoError(t, os.WriteFile(env["PAYERMAX_TLS_KEY"], []byte(testkeys.PrivatePEM(renewed.PrivateKey)), 0o600))
@@ -346,7 +345,7 @@ func TestExampleMutualTLS(t *testing.T) {
 	requireSuccess(t, res)
 }
 
-// issueToCaller makes a client's certificate whose subject is the name alone.
+// issueToCaller issues a client certificate whose subject is just the name.
 func (a authority) issueToCaller(t *testing.T, name string, expires time.Time) tls.Certificate {
 	t.Helper()
 	return a.IssueToClient(t, name, time.Now().Add(-2*time.Hour), expires)

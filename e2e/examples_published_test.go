@@ -11,10 +11,10 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/validate"
 )
 
-// Of the endpoints without rules of their own, too, what PayerMax publishes as a request
-// is signed, with endpoints all. The file has the data of each example of api.json of
-// payermax-server-sdk, 7f0556c9, March 2026; numbers of cards and accounts are replaced
-// by test numbers. Those of the other endpoints are in validate/testdata.
+// With "endpoints all", PayerMax's published example requests are signed for endpoints without
+// their own rules, too. The file has the data of each such example in api.json of
+// payermax-server-sdk, 7f0556c9, March 2026; card and account numbers are replaced by test numbers.
+// The examples of the other endpoints are in validate/testdata.
 func TestExamplesWithoutRules(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile("testdata/examples_without_rules.json")

@@ -22,16 +22,15 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/testnet"
 )
 
-// The examples are run as they are: all that a test chooses is their
-// environment, as an operator does.
+// The examples run unchanged: a test chooses only their environment, as an operator does.
 
-// examplesFolder is where they live.
+// examplesFolder is the directory of the examples.
 const examplesFolder = "../examples"
 
-// environment is what an example is started in, by the names of its variables.
+// environment holds an example's environment variables, by name.
 type environment map[string]string
 
-// list returns the environment as a process takes it.
+// list returns the environment in the form that a process takes.
 func (e environment) list() []string {
 	var list []string
 	for name, value := range e {
@@ -40,10 +39,10 @@ func (e environment) list() []string {
 	return list
 }
 
-// address returns where a site listens whose port is in the variable.
+// address returns the address of a site whose port is in the variable.
 func (e environment) address(variable string) string { return "127.0.0.1:" + e[variable] }
 
-// exampleEnvironment sets what nearly all examples need.
+// exampleEnvironment sets the variables that nearly all examples need.
 func exampleEnvironment(t *testing.T, gateway string) environment {
 	return environment{
 		"PAYERMAX_GATEWAY":            gateway,
@@ -91,8 +90,8 @@ func startWith(t *testing.T, config string, env environment) *sidecar {
 	return s
 }
 
-// startTalkativeExample runs an example with the debug log and the access log
-// turned on, as an operator might who looks for a mistake.
+// startTalkativeExample runs an example with the debug log and the access log on, as an operator
+// might do to find a mistake.
 func startTalkativeExample(t *testing.T, name string, env environment) *sidecar {
 	t.Helper()
 	config := readExample(t, name)
@@ -118,18 +117,18 @@ func exampleNames(t *testing.T) []string {
 	return paths
 }
 
-// Caddy takes each example without a word of complaint, once the files are there
-// that its variables name, and would not format it differently.
+// Caddy accepts each example without a warning, once the files that its variables name exist, and
+// caddy fmt would not change it.
 func TestExamplesAreValid(t *testing.T) {
 	t.Parallel()
 	ca := newAuthority(t)
-	certificate := ca.issue(t, "sidecar.example", time.Now().Add(48*time.Hour)) // a day before, Caddy would warn
+	certificate := ca.issue(t, "sidecar.example", time.Now().Add(48*time.Hour)) // with less than a day left, Caddy would warn
 	token := testkeys.WriteFile(t, callerToken+"\n")
 	hash := testkeys.WriteFile(t, passwordHash(t, "password"))
 
 	env := exampleEnvironment(t, "uat")
-	delete(env, "PAYERMAX_GATEWAY") // the default is to be good as well
-	// Those of the other tests are PayerMax's examples, which earn a warning.
+	delete(env, "PAYERMAX_GATEWAY") // the example must be valid with the default as well
+	// The IDs of the other tests are PayerMax's examples, which cause a warning.
 	env["PAYERMAX_APP_ID"], env["PAYERMAX_MERCHANT_NO"] = "c0a8b7d4e1f24a63", "P01010119440321"
 	for name, value := range map[string]string{
 		"PAYERMAX_CALLER_TOKEN":              token,
@@ -165,9 +164,8 @@ func TestExamplesAreValid(t *testing.T) {
 	}
 }
 
-// Each example says above its config which variables it has, all of them and no
-// others, and stands in the folder's README. None of them leaves the admin
-// endpoint open.
+// The comment above each example's config lists exactly the variables that it uses, and the
+// directory's README lists the example. No example leaves the admin endpoint open.
 func TestExamplesAreDocumented(t *testing.T) {
 	t.Parallel()
 	readme, err := os.ReadFile(filepath.Join(examplesFolder, "README.md"))
@@ -191,7 +189,7 @@ func TestExamplesAreDocumented(t *testing.T) {
 	}
 }
 
-// Probes and Prometheus find every example at its health port.
+// requireHealthy checks that probes and Prometheus reach an example at its health port.
 func requireHealthy(t *testing.T, env environment) {
 	t.Helper()
 	health := "http://" + env.address("PAYERMAX_HEALTH_PORT")
@@ -215,8 +213,8 @@ func TestExampleDropIn(t *testing.T) {
 	s.sidecar = startExample(t, "drop-in.caddyfile", env)
 	requireHealthy(t, env)
 
-	// A notification that the application did not accept comes again; one that it
-	// did accept does not.
+	// A notification that the application did not accept is delivered again; one that it accepted
+	// is not.
 	s.refuse = 1
 	s.fault("orderAndPay", "duplicate-notification", 1)
 	assert.Equal(t, "SUCCESS", s.must("orderAndPay", s.order("P1", "SUCCESS"))["status"])
@@ -231,8 +229,7 @@ func TestExampleDropIn(t *testing.T) {
 	assert.Equal(t, "REFUND_SUCCESS", s.must("refundQuery", map[string]any{"outRefundNo": "R1"})["status"])
 	assert.Len(t, s.awaitNotifications(2), 2)
 
-	// From the internet, there is a way to the callback for PayerMax and to
-	// nothing for anybody else.
+	// From the internet, only PayerMax can reach the callback, and nobody can reach anything else.
 	for path, status := range map[string]int{
 		"/payermax/callback":             http.StatusForbidden,
 		"/":                              http.StatusNotFound,
@@ -286,7 +283,7 @@ func TestExampleServiceProvider(t *testing.T) {
 	requireHealthy(t, env)
 
 	requireSuccess(t, s.post(t, validBody(), "merchant_auth_token: the-application-s-own"))
-	// A new token is in use at once, and an application's own is not.
+	// A new token is used at once; a token that the application sends is not used.
 	require.NoError(t, os.WriteFile(env["PAYERMAX_MERCHANT_AUTH_TOKEN"], []byte("canary-token-2"), 0o600))
 	requireSuccess(t, s.post(t, validBody()))
 	for i, token := range []string{"canary-token-1", "canary-token-2"} {
@@ -297,7 +294,7 @@ func TestExampleServiceProvider(t *testing.T) {
 		assert.Equal(t, merchantNo, readEnvelope(t, r).MerchantNo)
 	}
 
-	// Without a token, nothing goes out; and what goes wrong says nothing of it.
+	// Without a token, nothing is sent, and error messages do not contain the token.
 	gateway.answers(closing(nil))
 	requireRefusal(t, s.post(t, validBody()), http.StatusBadGateway, "REQUEST_TIMEOUT")
 	require.NoError(t, os.Remove(env["PAYERMAX_MERCHANT_AUTH_TOKEN"]))

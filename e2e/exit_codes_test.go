@@ -24,13 +24,13 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/testprocess"
 )
 
-// ending is a way in which a command ends, and the code that it ends with.
+// ending is a command and the exit code it ends with.
 type ending struct {
 	command string
 	code    int
 }
 
-// The table of exit codes has each of them, and no others: whatever is in it happens here.
+// The table of exit codes lists exactly the exit codes that occur here.
 func TestExitCodes(t *testing.T) {
 	t.Parallel()
 	documented := exitCodeTable(t)
@@ -48,8 +48,8 @@ func TestExitCodes(t *testing.T) {
 	for _, end := range []func(*testing.T, *testprocess.Process){interrupt, interruptTwice, terminateWithout(pidfile)} {
 		config, address := slowToEnd(t)
 		served := func(t *testing.T, caddy *testprocess.Process) {
-			// Caddy begins to catch signals in a goroutine, which could come after that line, but
-			// hardly after those that serve a request.
+			// Caddy starts to catch signals in a goroutine, which might do so after that line is
+			// logged, but hardly after a request has been served.
 			get(t, "http://"+address)
 			end(t, caddy)
 		}
@@ -59,7 +59,7 @@ func TestExitCodes(t *testing.T) {
 	assert.Equal(t, documented, happened)
 }
 
-// exitCodeTable reads the table: which command can end with which codes.
+// exitCodeTable reads which command can exit with which codes.
 func exitCodeTable(t *testing.T) map[ending]bool {
 	t.Helper()
 	section, err := markdown.Section(markdown.Page(t, "../docs/commands.md"), "Exit codes")
@@ -78,7 +78,7 @@ func exitCodeTable(t *testing.T) map[ending]bool {
 	return documented
 }
 
-// exitingRuns are commands that end by themselves, each way that the table has.
+// exitingRuns returns commands that exit by themselves, in each way that the table lists.
 func exitingRuns(t *testing.T) [][]string {
 	t.Helper()
 	folder := t.TempDir()
@@ -115,7 +115,7 @@ func exitingRuns(t *testing.T) [][]string {
 		{"payermax-health", "--url", "http://127.0.0.1:1/readyz"},
 		{"payermax-health", "--nope"},
 		{"payermax-keygen", "--out", filepath.Join(folder, "new")},
-		{"payermax-keygen", "--out", filepath.Join(folder, "new")}, // which is there now
+		{"payermax-keygen", "--out", filepath.Join(folder, "new")}, // the file exists now
 		{"payermax-keygen", "--bits", "1"},
 		{"payermax-convert", "--in", private, "--to", "public-pem"},
 		{"payermax-convert", "--in", public, "--to", "pkcs8-pem", "--out", filepath.Join(folder, "converted")},
@@ -135,7 +135,7 @@ func exitingRuns(t *testing.T) [][]string {
 	}
 }
 
-// slowToEnd is a config that takes a while to end, once it is told to.
+// slowToEnd returns a config that takes a while to end once told to.
 func slowToEnd(t *testing.T) (path, address string) {
 	t.Helper()
 	path = filepath.Join(t.TempDir(), "Caddyfile")
@@ -150,8 +150,8 @@ func takesJSON(command string) bool {
 	return strings.HasPrefix(command, "payermax-") && command != "payermax-demo" && command != "payermax-sandbox"
 }
 
-// exitCodeOf runs a command to its end. With --json, what it prints is JSON and nothing
-// else, however it ends.
+// exitCodeOf runs a command to its end and returns its exit code. With --json, the output must be
+// nothing but JSON, however the command ends.
 func exitCodeOf(t *testing.T, args ...string) int {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
@@ -169,7 +169,7 @@ func exitCodeOf(t *testing.T, args ...string) int {
 	return cmd.ProcessState.ExitCode()
 }
 
-// exitCodeAfter starts a command that stays, and ends it once it has said so.
+// exitCodeAfter starts a long-running command, and ends it once it has printed the given text.
 func exitCodeAfter(t *testing.T, says string, end func(*testing.T, *testprocess.Process), args ...string) int {
 	t.Helper()
 	caddy := testprocess.Start(t, caddyCommand(t, t.Context(), nil, args...))
@@ -188,7 +188,7 @@ func interruptTwice(t *testing.T, caddy *testprocess.Process) {
 	interrupt(t, caddy)
 }
 
-// terminateWithout takes away the file that Caddy wants to remove at its end.
+// terminateWithout removes the file that Caddy wants to remove when it exits.
 func terminateWithout(pidfile string) func(*testing.T, *testprocess.Process) {
 	return func(t *testing.T, caddy *testprocess.Process) {
 		require.NoError(t, os.Remove(pidfile))

@@ -18,15 +18,14 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 )
 
-// closed is a gateway that nobody listens at any more.
+// closed returns a gateway that nothing listens on any more.
 func closed(t *testing.T) *upstream {
 	gateway := newUpstream(t)
 	gateway.close()
 	return gateway
 }
 
-// A gateway that cannot be reached is passed over, for the present call and for
-// some time.
+// A gateway that cannot be reached is skipped, for the current call and for some time after it.
 func TestFailover(t *testing.T) {
 	t.Parallel()
 	first, backup := closed(t), newUpstream(t)
@@ -42,7 +41,7 @@ func TestFailover(t *testing.T) {
 	s.AwaitLine(t, `"msg":"call"`, `"payermax.outcome":"answered"`, `"attempts":1`)
 }
 
-// As long as the gateway answers, whatever it answers, the backup is left alone.
+// As long as the gateway answers, whatever the answer is, the backup is not used.
 func TestFailoverIsNotForAnswers(t *testing.T) {
 	t.Parallel()
 	first, backup := newUpstream(t), newUpstream(t)
@@ -54,7 +53,7 @@ func TestFailoverIsNotForAnswers(t *testing.T) {
 	backup.requireUntouched(t)
 }
 
-// Both gone is an error like any other, and nothing was sent.
+// If both gateways are down, that is an error like any other, and nothing was sent.
 func TestFailoverBothGone(t *testing.T) {
 	t.Parallel()
 	first, backup := closed(t), closed(t)
@@ -66,7 +65,7 @@ func TestFailoverBothGone(t *testing.T) {
 	}
 }
 
-// Both that failed lately are asked again, rather than none: it may have been the network.
+// If both failed recently, both are tried again rather than none: it may have been the network.
 func TestFailoverAfterBothFailed(t *testing.T) {
 	t.Parallel()
 	first, backup := newUpstream(t), newUpstream(t)
@@ -87,13 +86,13 @@ func TestFailoverAfterBothFailed(t *testing.T) {
 	}
 }
 
-// Once the first attempt has been written, a call goes to the backup only if it
-// may be received twice and the operator has said so.
+// Once the first attempt has been written, a call goes to the backup only if it may be received
+// twice and the operator has enabled that.
 func TestFailoverAfterWriting(t *testing.T) {
 	const half = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 500\r\n\r\n{\"code\":"
 	for _, test := range []struct {
 		name, options, endpoint string
-		begins                  string // what arrives of the first answer
+		begins                  string // the part of the first answer that arrives
 		again                   bool
 	}{
 		{"as it is", "", "applyDropinSession", "", false},
@@ -111,7 +110,7 @@ func TestFailoverAfterWriting(t *testing.T) {
 			first.path, backup.path = path, path
 			s := startSidecar(t, setup{gateway: first.url() + " " + backup.url(), options: "endpoints drop_in\nvalidation off\ntimeout 5s\n" + test.options})
 			first.answers(func(conn net.Conn, _ *request) bool {
-				time.Sleep(2 * time.Millisecond) // which requestTime has whole ones of
+				time.Sleep(2 * time.Millisecond) // so that requestTime, which has milliseconds, differs
 				if test.begins != "" {
 					_, _ = io.WriteString(conn, test.begins)
 					return false
@@ -136,7 +135,7 @@ func TestFailoverAfterWriting(t *testing.T) {
 	}
 }
 
-// A gateway that takes connections but no TLS has received nothing either.
+// A gateway that accepts connections but fails TLS has received nothing either.
 func TestFailoverAfterTLSFailure(t *testing.T) {
 	t.Parallel()
 	first := newUpstream(t)
@@ -147,36 +146,36 @@ func TestFailoverAfterTLSFailure(t *testing.T) {
 	assert.Len(t, backup.received(), 1)
 }
 
-// What was stamped before a long wait for a connection is stamped anew.
+// A call stamped before a long wait for a connection gets a new timestamp.
 func TestFailoverStampsAnew(t *testing.T) {
 	t.Parallel()
 	first := newUpstream(t)
 	first.greets(func(conn net.Conn) { untilClosed(conn) })
 	backup, trust := listenSecurely(t, "tls_timeout 2s")
 	s := startSidecar(t, setup{gateway: "https://" + first.host + " https://" + backup.host, options: "timeout 10s\n" + trust})
-	began := time.Now().Truncate(time.Millisecond) // as requestTime is
+	began := time.Now().Truncate(time.Millisecond) // requestTime has milliseconds
 	requireSuccess(t, s.post(t, validBody()))
 	stamped, err := time.Parse(time.RFC3339, readEnvelope(t, backup.only(t)).RequestTime)
 	require.NoError(t, err)
 	assert.WithinRange(t, stamped, began.Add(2*time.Second), time.Now(), "after the wait, and not before")
 }
 
-// listenSecurely returns a gateway with TLS and the transport that trusts it.
+// listenSecurely returns a gateway with TLS and a transport block that trusts it.
 func listenSecurely(t *testing.T, options ...string) (gateway *upstream, trust string) {
 	ca := newAuthority(t)
 	gateway = listen(t, &tls.Config{Certificates: []tls.Certificate{ca.issue(t, "127.0.0.1", time.Now().Add(time.Hour))}})
 	return gateway, ca.trust(t, options...)
 }
 
-// The log has the digest of each body of a call that the gateways may have received, even
-// if each of the two keys was tried at both of them.
+// The log has the digest of each body of a call that the gateways may have received, even if each
+// of the two keys was tried at both of them.
 func TestEveryBodyIsLogged(t *testing.T) {
 	t.Parallel()
 	const wrongKey = `{"code":"SIGN_VERIFY_FAILED","msg":"The signature is wrong."}`
 	refuses := answerWith(signed(wrongKey))
 	resets := func(conn net.Conn, _ *request) bool { reset(conn); return false }
 	for name, test := range map[string]struct {
-		first, backup []reply // to one call after the other
+		first, backup []reply // each to successive calls
 		outcome       string
 	}{
 		"lost, then refused, then accepted":      {[]reply{resets}, []reply{refuses, ownSession}, "answered"},
@@ -208,7 +207,7 @@ func TestEveryBodyIsLogged(t *testing.T) {
 	}
 }
 
-// oneByOne answers each request with the next of the replies.
+// oneByOne answers each request with the next reply.
 func oneByOne(replies ...reply) reply {
 	var turn atomic.Int64
 	return func(conn net.Conn, r *request) bool {

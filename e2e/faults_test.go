@@ -17,8 +17,8 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/testnet"
 )
 
-// retryEagerly asks the reverse proxy to try again whatever happened, which for
-// a payment it must not do once anything was sent.
+// retryEagerly asks the reverse proxy to retry whatever happened. For a payment it must not do that
+// once anything was sent.
 const retryEagerly = `
 	lb_retries 3
 	lb_try_duration 2s
@@ -27,10 +27,9 @@ const retryEagerly = `
 		method POST
 	}`
 
-// requireHonest checks an answer of the sidecar's about a call that got none:
-// it hides the gateway's address, it says truly whether the call may have been
-// received, the call, which alone has the word in it, was sent once at most, and
-// the log says the same of it.
+// requireHonest checks the sidecar's own answer about a call that got no answer. The answer hides
+// the gateway's address and says correctly whether the call may have been received. The call, the
+// only one with the word in it, was sent at most once. The log says the same about it.
 func requireHonest(t *testing.T, s *sidecar, gateway *upstream, res *response, word string) {
 	t.Helper()
 	_, port, err := net.SplitHostPort(gateway.host)
@@ -61,7 +60,7 @@ func closing(raw []byte) reply {
 	}
 }
 
-// stalling sends bytes and then nothing until the other side gives up.
+// stalling sends bytes and then nothing more until the other side gives up.
 func stalling(raw []byte) reply {
 	return func(conn net.Conn, r *request) bool {
 		answerWith(raw)(conn, r)
@@ -70,8 +69,8 @@ func stalling(raw []byte) reply {
 	}
 }
 
-// successAndClose is a good answer after which the gateway closes the connection,
-// as it has announced, so that the next call needs another one.
+// successAndClose sends a successful answer and then closes the connection, as the answer
+// announces, so that the next call needs another one.
 func successAndClose(conn net.Conn, r *request) bool {
 	return closing(message("200 OK", success, typeJSON, signField(success), "Connection: close"))(conn, r)
 }
@@ -89,15 +88,15 @@ func TestFaults(t *testing.T) {
 	}
 }
 
-// testFaults puts one sidecar through everything that a gateway can do wrong with
-// a call that moves money.
+// testFaults puts one sidecar through everything that a gateway can do wrong with a call that moves
+// money.
 func testFaults(t *testing.T, gateway *upstream, endpoint string, s *sidecar) {
 	whole := signed(success)
 	for name, test := range map[string]struct {
 		greet  func(net.Conn)
 		reply  reply
 		status int
-		code   string // none if it depends on how far the call got
+		code   string // empty if it depends on how far the call got
 		error  string
 	}{
 		"resets before reading": {greet: reset, status: 502},
@@ -118,7 +117,7 @@ func testFaults(t *testing.T, gateway *upstream, endpoint string, s *sidecar) {
 				if _, err := conn.Write([]byte{b}); err != nil {
 					break
 				}
-				time.Sleep(20 * time.Millisecond) // 10 s in all
+				time.Sleep(20 * time.Millisecond) // 10 s in total
 			}
 			return false
 		}, status: 504, code: "REQUEST_TIMEOUT", error: "http_response_timeout"},
@@ -149,11 +148,11 @@ func testFaults(t *testing.T, gateway *upstream, endpoint string, s *sidecar) {
 				assert.Contains(t, res.header.Get("Proxy-Status"), "error="+test.error+";")
 			}
 			requireHonest(t, s, gateway, res, number)
-			if test.reply != nil { // or the gateway has read nothing, whatever arrived
+			if test.reply != nil { // without a reply, the gateway has read nothing, whatever arrived
 				assert.Len(t, gateway.about(number), 1)
 			}
 
-			// Whatever it was, it is over with the next request.
+			// Whatever the fault was, the next request is not affected.
 			gateway.greets(nil)
 			gateway.answers(successAndClose)
 			requireSuccess(t, s.post(t, validBody()))
@@ -161,7 +160,7 @@ func testFaults(t *testing.T, gateway *upstream, endpoint string, s *sidecar) {
 	}
 }
 
-// endless is an answer without an end.
+// endless answers without an end.
 func endless(conn net.Conn, _ *request) bool {
 	_, err := conn.Write(message("200 OK", "", typeJSON, "Transfer-Encoding: chunked"))
 	for piece := []byte(chunked(strings.Repeat(" ", 4096), 4096)[:4096+8]); err == nil; {
@@ -170,8 +169,8 @@ func endless(conn net.Conn, _ *request) bool {
 	return false
 }
 
-// A gateway that cannot be reached has received nothing, and the application
-// hears just that. Once it is there again, so are its answers.
+// A gateway that cannot be reached has received nothing, and the application is told exactly that.
+// Once the gateway is back, so are its answers.
 func TestUnreachable(t *testing.T) {
 	t.Parallel()
 	address := "127.0.0.1:" + strconv.Itoa(testnet.FreePort(t))
@@ -197,7 +196,7 @@ func TestUnreachable(t *testing.T) {
 	assert.Len(t, gateway.received(), len(sidecars))
 }
 
-// Where the reverse proxy of one's own cannot make out the gateway's address, nothing is sent.
+// If a hand-written reverse proxy cannot determine the gateway's address, nothing is sent.
 func TestGatewayHasNoAddress(t *testing.T) {
 	t.Parallel()
 	port := testnet.FreePort(t)
@@ -214,7 +213,7 @@ func TestGatewayHasNoAddress(t *testing.T) {
 	s.AwaitLine(t, `"msg":"call"`, `"payermax.outcome":"not_sent"`, `"cause":"making dial info: `)
 }
 
-// An environment variable does not decide where payments go.
+// An environment variable must not decide where payments go.
 func TestIgnoresProxyVariables(t *testing.T) {
 	t.Parallel()
 	proxy := newUpstream(t)
@@ -228,8 +227,8 @@ func TestIgnoresProxyVariables(t *testing.T) {
 	proxy.requireUntouched(t)
 }
 
-// A connection that the gateway closes while the next call is on its way is the
-// one race that HTTP/1.1 cannot avoid. The call is not sent again.
+// A connection that the gateway closes while the next call is on its way is the one race that
+// HTTP/1.1 cannot avoid. The call is not sent again.
 func TestKeepAliveRace(t *testing.T) {
 	for variant, options := range map[string]string{"plain": "", "retrying": retryEagerly} {
 		t.Run(variant, func(t *testing.T) {
@@ -250,8 +249,8 @@ func TestKeepAliveRace(t *testing.T) {
 				requireHonest(t, s, gateway, res, number)
 			}
 			for i := range 50 {
-				// It leaves an idle connection. On a busy machine it is in the race as
-				// well: of the connection that was closed before it.
+				// This call leaves an idle connection. On a busy machine it is itself in the race,
+				// on the connection that was closed before.
 				pay()
 
 				var closed sync.WaitGroup
@@ -268,15 +267,15 @@ func TestKeepAliveRace(t *testing.T) {
 	}
 }
 
-// A gateway that turns out to be the sidecar itself, behind something else, does not make
-// one request into thousands.
+// A gateway that turns out to be the sidecar itself, behind something else, does not turn one
+// request into thousands.
 func TestLoop(t *testing.T) {
 	t.Parallel()
 	port, between := testnet.FreePort(t), testnet.FreePort(t)
 	addr := "127.0.0.1:" + strconv.Itoa(port)
 	block := payermaxBlock(t, setup{gateway: fmt.Sprintf("http://localhost:%d", between), options: "timeout 10s"})
 	site := fmt.Sprintf("\nhttp://:%d {\n\tbind 127.0.0.1\n\treverse_proxy 127.0.0.1:%d\n}\n", between, port)
-	// Caddy's debug log of another transport shows the signature.
+	// The debug log of Caddy's own transport would show the signature.
 	s := start(t, addr, strings.Replace(caddyfile(port, block), "debug\n", "", 1)+site, nil)
 
 	res := s.post(t, validBody())

@@ -18,9 +18,9 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/testnet"
 )
 
-// No Caddyfile that people deploy answers with invented money unless it is told to.
-// The image's and the manifests' choose no gateway at all, for what they are applied
-// to may be production; the examples say which environment they are for.
+// No Caddyfile that people deploy answers with invented money unless it is told to. The image's and
+// the manifests' Caddyfiles have no default gateway, because they may be used in production; the
+// examples name their environment.
 func TestNobodyDefaultsToTheSandbox(t *testing.T) {
 	t.Parallel()
 	gateways := regexp.MustCompile(`(?m)^\s*gateway (.*)$`)
@@ -42,8 +42,7 @@ func TestNobodyDefaultsToTheSandbox(t *testing.T) {
 	}
 }
 
-// Whoever forgets PAYERMAX_GATEWAY reads what to set, whichever command it is, and
-// nothing serves.
+// If PAYERMAX_GATEWAY is missing, every command says what to set, and nothing serves.
 func TestGatewayVariableIsMissing(t *testing.T) {
 	t.Parallel()
 	file, err := filepath.Abs("../Caddyfile.example")
@@ -76,8 +75,8 @@ func TestGatewayVariableIsMissing(t *testing.T) {
 	}
 }
 
-// The sandbox runs for whoever asks for it, and with a merchant's credentials only
-// for whoever asks twice.
+// The sandbox runs only if it is asked for. Beside a merchant's credentials, it runs only if that
+// is confirmed as well.
 func TestSandboxBesideCredentials(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile("../Caddyfile.example")
@@ -85,8 +84,8 @@ func TestSandboxBesideCredentials(t *testing.T) {
 	const refused = "the gateway is the sandbox, which never calls PayerMax, but the configuration has a merchant's "
 	for name, test := range map[string]struct {
 		gateway string
-		without []string // variables
-		says    string   // "" if it runs
+		without []string // variables that are not set
+		says    string   // the error, or "" if it runs
 	}{
 		"nothing":           {"sandbox", []string{"APP_ID", "MERCHANT_NO", "PRIVATE_KEY", "GATEWAY_PUBLIC_KEY"}, ""},
 		"everything":        {"sandbox", nil, refused + "app_id, merchant_no, private_key, gateway_public_key, so"},
@@ -138,7 +137,7 @@ func TestNoSandbox(t *testing.T) {
 	s.NeverPrints(`"msg":"call"`, `"sandbox"`)
 }
 
-// A sandbox elsewhere that a sidecar takes for PayerMax is found by its answers.
+// A sandbox elsewhere that a sidecar takes for PayerMax is noticed by its answers.
 func TestSandboxElsewhereIsNoticed(t *testing.T) {
 	t.Parallel()
 	port := testnet.FreePort(t)

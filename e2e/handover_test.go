@@ -18,24 +18,22 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/testnet"
 )
 
-// listening is how a sidecar listens, and how its clients connect.
+// listening describes how a sidecar listens, and how its clients connect.
 type listening struct {
-	plainTCP bool   // rather than handover
-	globals  string // further global options
+	plainTCP bool   // instead of handover
+	globals  string // additional global options
 	servers  string // the options of all servers
 	tls      bool
 	greeting string // what a client sends before anything else
-	newEach  bool   // a connection for each call
+	newEach  bool   // a new connection for each call
 	http2    bool
 }
 
-// A reload under load is nothing that an application notices, be its connections
-// new or kept, if the listener is of the network handover, and whatever lies
-// between the socket and the server: TLS, a listener wrapper, or what Caddy wraps
-// around connections to tell the protocols apart. On plain TCP, net/http and Linux
-// close connections unserved: idle ones, and those on which no request was read
-// yet. Either way each call that was begun is answered, and none reaches the
-// gateway twice.
+// With the network handover, applications do not notice a reload under load, whether their
+// connections are new or kept, and whatever lies between the socket and the server: TLS, a listener
+// wrapper, or the wrappers by which Caddy tells protocols apart. On plain TCP, net/http and Linux
+// close connections unserved: idle ones, and those on which no request has been read yet. In both
+// cases, each call that was begun is answered, and none reaches the gateway twice.
 func TestReloadUnderLoad(t *testing.T) {
 	t.Parallel()
 	const proxied = "PROXY TCP4 192.0.2.1 192.0.2.2 1111 2222\r\n"
@@ -81,8 +79,8 @@ func TestReloadUnderLoad(t *testing.T) {
 	}
 }
 
-// A new config that cannot start leaves the old one as it was, and its clients on
-// the connections that they have.
+// If a new config cannot start, the old one keeps serving its clients on their existing
+// connections.
 func TestReloadFails(t *testing.T) {
 	t.Parallel()
 	gateway, ca := newUpstream(t), newAuthority(t)
@@ -107,7 +105,7 @@ func TestReloadFails(t *testing.T) {
 	}
 }
 
-// startListening runs a sidecar that listens in some way.
+// startListening runs a sidecar that listens as described.
 func startListening(t *testing.T, how listening, ca authority, directives string) *sidecar {
 	t.Helper()
 	port, network, scheme := testnet.FreePort(t), "handover/", "http"
@@ -127,7 +125,8 @@ func startListening(t *testing.T, how listening, ca authority, directives string
 	return start(t, "127.0.0.1:"+strconv.Itoa(port), config, nil)
 }
 
-// certificateFiles writes a certificate and its key for the tls directive.
+// certificateFiles writes a certificate and its key, and returns the arguments of the tls
+// directive.
 func certificateFiles(t *testing.T, certificate tls.Certificate) string {
 	t.Helper()
 	return testkeys.WriteFile(t, testkeys.PEM("CERTIFICATE", certificate.Certificate[0])) + " " + testkeys.WritePrivate(t, certificate.PrivateKey)

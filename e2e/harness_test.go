@@ -1,6 +1,5 @@
-// Package e2e judges the binary from outside: its tests run it as a process of its
-// own, speak to it over sockets, and look at what arrives at a gateway that shares
-// no code with it.
+// Package e2e tests the binary from outside: it runs the binary as a separate process, talks to it
+// over sockets, and checks what arrives at a gateway that shares no code with it.
 package e2e
 
 import (
@@ -26,15 +25,14 @@ import (
 )
 
 const (
-	// runAsCaddy makes the test binary be the Caddy under test, so that
-	// `go test -race` looks for races in the very main that is shipped.
+	// runAsCaddy names the environment variable that makes the test binary run as the Caddy under
+	// test, so that `go test -race` looks for races in the same main as the shipped one.
 	runAsCaddy = "CADDY_PAYERMAX_RUN_AS_CADDY"
-	// caddyBinary names a binary to be tested instead.
+	// caddyBinary names the environment variable with the path of another binary to test.
 	caddyBinary = "CADDY_BINARY"
 )
 
-// patience is how long a test waits for what should be there at once, on a machine that
-// may have other things to do.
+// patience is how long a test waits for what should happen at once, on a machine that may be busy.
 const patience = time.Minute
 
 const (
@@ -50,8 +48,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// caddyCommand is Caddy with these arguments, at home in a folder of its own
-// and with next to nothing in its environment.
+// caddyCommand returns a command that runs Caddy with these arguments, with a home directory of its
+// own and almost nothing in its environment.
 func caddyCommand(t *testing.T, ctx context.Context, env []string, args ...string) *exec.Cmd {
 	t.Helper()
 	program, home := os.Getenv(caddyBinary), t.TempDir()
@@ -59,7 +57,7 @@ func caddyCommand(t *testing.T, ctx context.Context, env []string, args ...strin
 		var err error
 		program, err = os.Executable()
 		require.NoError(t, err)
-		// The race detector would have each process wait a second before it ends.
+		// By default, the race detector makes each process wait a second before it exits.
 		env = append(env, runAsCaddy+"=1", "GORACE=atexit_sleep_ms=0")
 	}
 	cmd := exec.CommandContext(ctx, program, args...)
@@ -73,22 +71,22 @@ func caddyCommand(t *testing.T, ctx context.Context, env []string, args ...strin
 	return cmd
 }
 
-// setup is what a test wants of a sidecar. Its zero value, with a gateway, is
-// the main job: the payermax directive with both keys.
+// setup describes the sidecar that a test needs. Its zero value plus a gateway is the main case:
+// the payermax directive with both keys.
 type setup struct {
-	// gateway is the value of the gateway option; without one there is no
-	// payermax directive, only what site says.
+	// gateway is the value of the gateway option. If it is empty, there is no payermax directive,
+	// only site.
 	gateway string
-	// unchecked leaves gateway_public_key out.
+	// unchecked omits gateway_public_key.
 	unchecked bool
-	// options are further lines of the payermax block.
+	// options are additional lines of the payermax block.
 	options string
-	// site is further directives of the site.
+	// site holds additional directives of the site.
 	site string
-	// globals are further global options.
+	// globals are additional global options.
 	globals string
-	// network is what the site listens on, such as handover/, on which no call notices a
-	// reload; plain TCP if none.
+	// network is the network that the site listens on, such as handover/, with which calls do not
+	// notice a reload; plain TCP if empty.
 	network string
 	// env is added to the process's environment.
 	env []string
@@ -98,9 +96,9 @@ type setup struct {
 type sidecar struct {
 	*testprocess.Process
 	addr   string
-	config string // the path of its config
-	home   string // the folder that it is at home in
-	told   bool   // to end
+	config string // the path of its config file
+	home   string // its home directory
+	told   bool   // it was told to end
 }
 
 // startSidecar runs Caddy until the end of the test.
@@ -124,12 +122,12 @@ func payermaxBlock(t *testing.T, want setup) string {
 	return "payermax {\n" + strings.Join(append(options, want.options), "\n") + "\n}"
 }
 
-// handlerOptions are the options that no handler can do without.
+// handlerOptions returns the options that every payermax block needs.
 func handlerOptions(t *testing.T) string {
 	return fmt.Sprintf("app_id %s\nmerchant_no %s\nprivate_key %s", appID, merchantNo, testkeys.WritePrivate(t, testkeys.Merchant()))
 }
 
-// caddyfile is a config with one site, which logs everything it can.
+// caddyfile returns a config with one site, which logs as much as it can.
 func caddyfile(port int, directives string) string {
 	return fmt.Sprintf(`{
 	admin off
@@ -144,17 +142,16 @@ http://:%d {
 `, port, directives)
 }
 
-// start runs Caddy with a config that serves addr, a Caddyfile or JSON, and waits
-// until it does.
+// start runs Caddy with a config (a Caddyfile or JSON) that serves addr, and waits until it serves.
 func start(t *testing.T, addr, config string, env []string) *sidecar {
 	t.Helper()
 	return startIn(t, nil, addr, config, env)
 }
 
-// surroundings are what a process runs in, such as a control group.
+// surroundings is an environment that a process runs in, such as a control group.
 type surroundings interface{ wrap(cmd *exec.Cmd) }
 
-// startIn is start in surroundings, if there are any.
+// startIn is like start, but within surroundings, if there are any.
 func startIn(t *testing.T, in surroundings, addr, config string, env []string) *sidecar {
 	t.Helper()
 	name := "Caddyfile"
@@ -175,8 +172,8 @@ func startIn(t *testing.T, in surroundings, addr, config string, env []string) *
 	return s
 }
 
-// stop ends the process as an orchestrator would, and looks at what it leaves: no
-// race, no panic, and no secret in all that it printed.
+// stop ends the process as an orchestrator would, and checks that it had no race and no panic, and
+// printed no secret.
 func (s *sidecar) stop(t *testing.T) {
 	if !s.told {
 		assert.False(t, s.HasEnded(), "caddy ended before it was told to")
@@ -188,13 +185,13 @@ func (s *sidecar) stop(t *testing.T) {
 	assert.Empty(t, leaks(log))
 }
 
-// terminate ends the process as an orchestrator would, and returns all that it printed.
+// terminate ends the process as an orchestrator would, and returns everything that it printed.
 func (s *sidecar) terminate(t *testing.T) testprocess.Printed {
 	_ = s.Terminate(t, patience)
 	return s.awaitEnd(t)
 }
 
-// awaitEnd waits for the end of a process that was told to end, and returns all that it
+// awaitEnd waits until a process that was told to end has ended, and returns everything that it
 // printed.
 func (s *sidecar) awaitEnd(t *testing.T) testprocess.Printed {
 	s.told = true
@@ -203,8 +200,8 @@ func (s *sidecar) awaitEnd(t *testing.T) testprocess.Printed {
 	return log
 }
 
-// requireLogged checks that the call that was answered has one line in the log,
-// which says how it ended.
+// requireLogged checks that the call with this answer has one line in the log, which says how it
+// ended.
 func (s *sidecar) requireLogged(t *testing.T, res *response, outcome string) {
 	t.Helper()
 	call := []string{`"msg":"call"`, fmt.Sprintf(`"request_id":%q`, res.header.Get("Payermax-Request-Id"))}
@@ -212,8 +209,8 @@ func (s *sidecar) requireLogged(t *testing.T, res *response, outcome string) {
 	s.Prints(t, 1, call...)
 }
 
-// awaitCalls waits for the lines of so many calls that have ended in some way, or
-// in any way if it is not named, and returns what has been printed.
+// awaitCalls waits for the lines of count calls with an outcome, or with any outcome if it is
+// empty, and returns what has been printed so far.
 func (s *sidecar) awaitCalls(t *testing.T, count int, outcome string) (soFar testprocess.Printed) {
 	t.Helper()
 	s.Await(t, fmt.Sprintf("to log %d calls as %s", count, outcome), func(printed testprocess.Printed) bool {
@@ -223,13 +220,12 @@ func (s *sidecar) awaitCalls(t *testing.T, count int, outcome string) (soFar tes
 	return soFar
 }
 
-// countCalls returns how many calls have ended in some way, or in any way if it is
-// not named.
+// countCalls returns how many calls have ended with an outcome, or with any outcome if it is empty.
 func countCalls(log testprocess.Printed, outcome string) int {
 	return log.Count(`"msg":"call"`, `"payermax.outcome":"`+outcome)
 }
 
-// readLog reads a log that is written to a file.
+// readLog reads a log file.
 func readLog(t *testing.T, path string) testprocess.Printed {
 	t.Helper()
 	text, err := os.ReadFile(path)
@@ -237,7 +233,7 @@ func readLog(t *testing.T, path string) testprocess.Printed {
 	return testprocess.Printed(text)
 }
 
-// await waits for a condition, and fails the test if it does not come true.
+// await waits for a condition, and fails the test if the limit passes first.
 func await(t *testing.T, limit time.Duration, what string, condition func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(limit); !condition(); time.Sleep(5 * time.Millisecond) {
@@ -247,7 +243,8 @@ func await(t *testing.T, limit time.Duration, what string, condition func() bool
 	}
 }
 
-// hasRaceDetector reports whether the process under test is slow and large.
+// hasRaceDetector reports whether the process under test has the race detector, which makes it slow
+// and large.
 func hasRaceDetector() bool {
 	info, ok := debug.ReadBuildInfo()
 	return ok && os.Getenv(caddyBinary) == "" && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"})

@@ -7,9 +7,9 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-// spellings are header fields as people and programs write them. They mean the same in a
-// call, in a notification and in an answer of PayerMax's. Those that are harmless pass;
-// whatever else a body may be is refused by name.
+// spellings are header fields as people and programs write them. They are treated alike in a call,
+// in a notification and in an answer from PayerMax. Harmless ones pass; a body in any other coding
+// or type is refused, with an error that names it.
 var spellings = map[string]struct {
 	fields    []string
 	isRefused bool
@@ -30,8 +30,7 @@ var spellings = map[string]struct {
 	"several, one of them real": {[]string{"Content-Encoding: utf-8, br"}, true},
 }
 
-// A spelling that is harmless passes on each of the three ways, and one that is not is
-// refused on each.
+// A harmless spelling passes in all three places, and any other is refused in all three.
 func TestHeaderSpellings(t *testing.T) {
 	t.Parallel()
 	app, gateway := startApplication(t), newUpstream(t)
@@ -57,7 +56,7 @@ func TestHeaderSpellings(t *testing.T) {
 	}
 }
 
-// An error of PayerMax's whose sign is empty is one that is not signed.
+// An error from PayerMax whose sign field is empty counts as unsigned.
 func TestEmptySignOfAnError(t *testing.T) {
 	t.Parallel()
 	const refused = `{"code":"PARAMS_INVALID","msg":"no"}`

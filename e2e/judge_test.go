@@ -11,8 +11,8 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 )
 
-// A judge that lets everything pass would make all of these tests worthless, so
-// it is put to the test as well: it accepts one call, and no variation of it.
+// A judge that accepted everything would make all of these tests worthless, so it is tested as
+// well: it accepts one call, and none of its variations.
 func TestUpstreamJudges(t *testing.T) {
 	t.Parallel()
 	u := open(t, anyPort, nil)
@@ -22,7 +22,7 @@ func TestUpstreamJudges(t *testing.T) {
 	call := func(fields ...string) string { return post(body, append([]string{"Host: " + u.host}, fields...)...) }
 	for name, test := range map[string]struct {
 		raw  string
-		says string // nothing if it is good
+		says string // the fault, or empty if the request is good
 	}{
 		"good":              {call("sign: " + good), ""},
 		"unsigned":          {call(), "0 signatures"},

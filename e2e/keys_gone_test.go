@@ -15,9 +15,8 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 )
 
-// A key that goes away while the sidecar runs, by whatever way, is still signed
-// with. That shows in the health and the log, and another one that comes in its
-// place is taken.
+// If the key file disappears while the sidecar runs, in whatever way, the sidecar keeps signing
+// with the key. Health and log report the loss, and another key that replaces it is taken.
 func TestKeysGone(t *testing.T) {
 	t.Parallel()
 	gateway := open(t, anyPort, nil)
@@ -57,7 +56,7 @@ func TestKeysGone(t *testing.T) {
 		rows = append(rows, row{name: "file may not be read", goes: func(_, path string) error { return os.Chmod(path, 0) }})
 	}
 
-	// Each is the key of another merchant, so that one wait does for all.
+	// Each key belongs to another merchant, so that one wait covers them all.
 	root := t.TempDir()
 	folder := func(i int) string { return filepath.Join(root, strconv.Itoa(i)) }
 	path := func(i int) string { return filepath.Join(folder(i), "private.key") }

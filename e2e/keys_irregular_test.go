@@ -18,8 +18,8 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/testnet"
 )
 
-// irregular are things that are not a file, by what an error calls them. Each is
-// made at a path.
+// irregular are things other than regular files, keyed by what an error calls them. Each function
+// creates one at a path.
 var irregular = map[string]func(path string) error{
 	"it is a pipe":      func(path string) error { return syscall.Mkfifo(path, 0o600) },
 	"it is a device":    func(path string) error { return os.Symlink("/dev/zero", path) },
@@ -37,8 +37,8 @@ var irregular = map[string]func(path string) error{
 // keyOptions are all options that name a key file.
 var keyOptions = []string{"private_key", "next_private_key", "merchant_public_key", "gateway_public_key"}
 
-// withKeyAt are the options of a payermax block with good keys, but for one that is
-// at the path.
+// withKeyAt returns the options of a payermax block with good keys, except that one option has the
+// given path.
 func withKeyAt(t *testing.T, option, path string) string {
 	paths := map[string]string{
 		"private_key": testkeys.WritePrivate(t, testkeys.Merchant()), "next_private_key": testkeys.WritePrivate(t, testkeys.Next()),
@@ -52,8 +52,8 @@ func withKeyAt(t *testing.T, option, path string) string {
 	return lines.String()
 }
 
-// What is not a file where a key file belongs is refused when the config is
-// validated and by the doctor, and neither waits for it.
+// If a key option names something other than a regular file, the config's validation and the doctor
+// refuse it, and neither of them blocks on it.
 func TestIrregularKeyFilesAreRefusedAtOnce(t *testing.T) {
 	t.Parallel()
 	for says, at := range irregular {
@@ -81,8 +81,8 @@ func TestIrregularKeyFilesAreRefusedAtOnce(t *testing.T) {
 	}
 }
 
-// A rotation to what is not a file is one that failed: it shows, and a good key
-// that comes in its place is taken.
+// A rotation to something other than a regular file counts as a failed rotation: it is reported,
+// and a good key that replaces it later is taken.
 func TestRotationToAnIrregularFile(t *testing.T) {
 	t.Parallel()
 	gateway := open(t, anyPort, nil)
@@ -90,7 +90,7 @@ func TestRotationToAnIrregularFile(t *testing.T) {
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = os.RemoveAll(root) })
 
-	// Each is the key of another merchant, so that one wait does for all.
+	// Each key belongs to another merchant, so that one wait covers them all.
 	paths := make(map[string]string)
 	var blocks []string
 	for says := range irregular {

@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// replaceFile puts another file into the place of one, as a whole.
+// replaceFile replaces a file atomically.
 func replaceFile(t *testing.T, path, text string) {
 	t.Helper()
 	next := path + ".next"
@@ -20,7 +20,7 @@ func replaceFile(t *testing.T, path, text string) {
 	require.NoError(t, os.Rename(next, path))
 }
 
-// sign is SHA256withRSA in base64, as the gateway signs its answers.
+// sign returns a SHA256withRSA signature in base64, as the gateway signs its answers.
 func sign(key *rsa.PrivateKey, body []byte) string {
 	digest := sha256.Sum256(body)
 	signature, err := rsa.SignPKCS1v15(rand.Reader, key, crypto.SHA256, digest[:])
@@ -30,8 +30,7 @@ func sign(key *rsa.PrivateKey, body []byte) string {
 	return base64.StdEncoding.EncodeToString(signature)
 }
 
-// verify checks a signature as the gateway does, and strictly: standard base64
-// with its padding.
+// verify checks a signature as the gateway does, and strictly: standard base64 with padding.
 func verify(key *rsa.PublicKey, body []byte, signature string) error {
 	raw, err := base64.StdEncoding.Strict().DecodeString(signature)
 	if err != nil {

@@ -19,8 +19,8 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/testnet"
 )
 
-// requireLandlock skips a test where the kernel has no Landlock, except in CI,
-// whose kernel has it.
+// requireLandlock skips the test if the kernel has no Landlock, except in CI, where the kernel has
+// it.
 func requireLandlock(t *testing.T) {
 	t.Helper()
 	if version, err := syscall.LandlockGetABIVersion(); err != nil || version == 0 {
@@ -31,8 +31,8 @@ func requireLandlock(t *testing.T) {
 	}
 }
 
-// confined is a config with everything that touches files: keys, a Unix socket, a
-// log file, metrics, and folders of others.
+// confined is a config with everything that touches files: keys, a Unix socket, a log file,
+// metrics, and directories outside its own.
 type confined struct {
 	port, adminPort                       int
 	landlock                              string
@@ -70,13 +70,13 @@ http://:%d {
 `, c.adminPort, c.landlock, c.logFile, c.port, c.socket, c.mine, c.alien, c.gateway, appID, merchantNo, c.keyPath, c.publicKeyPath)
 }
 
-// load gives the running Caddy another config, and returns its error, if any.
+// load loads the config into the running Caddy, and returns its error, if any.
 func (c confined) load(t *testing.T) string {
 	t.Helper()
 	return tryToLoad(t, fmt.Sprintf("http://127.0.0.1:%d", c.adminPort), "text/caddyfile", c.caddyfile())
 }
 
-// statusOf asks for a page by TCP, or through the socket.
+// statusOf requests a path over TCP or through the socket, and returns the status.
 func (c confined) statusOf(t *testing.T, path string, socket bool) int {
 	t.Helper()
 	transport := &http.Transport{DisableKeepAlives: true}
@@ -91,8 +91,8 @@ func (c confined) statusOf(t *testing.T, path string, socket bool) int {
 	return answer.StatusCode
 }
 
-// A confined sidecar does all that it has to, its keys rotate and its config is
-// reloaded; but other files it cannot read, not even if the config says so.
+// A confined sidecar does everything that it has to: its keys rotate and its config is reloaded. It
+// cannot read other files, even if the config names them.
 func TestLandlock(t *testing.T) {
 	t.Parallel()
 	requireLandlock(t)
@@ -152,7 +152,7 @@ func TestLandlock(t *testing.T) {
 	works()
 }
 
-// A config that asks for what is not there is refused.
+// A config that names paths that do not exist is refused.
 func TestLandlockPaths(t *testing.T) {
 	t.Parallel()
 	requireLandlock(t)

@@ -11,21 +11,21 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 )
 
-// canaryUser begins the names of all users in the requests of these tests.
+// canaryUser is the prefix of the names of all users in the requests of these tests.
 const canaryUser = "canary-user-"
 
-// withoutFields are global options for what the documents warn of: at the level
-// debug, Caddy's own reverse_proxy logs the header fields that it sends and gets.
+// withoutFields are global options against a leak that the documentation warns of: at the level
+// debug, Caddy's own reverse_proxy logs the header fields that it sends and receives.
 const withoutFields = "log default {\nformat filter {\nrequest>headers delete\nheaders delete\n}\n}"
 
-// base64Run is text that is long enough to be a signature, or a key in one line.
+// base64Run matches text long enough to be a signature, or a key in one line.
 var base64Run = regexp.MustCompile(`[A-Za-z0-9+/_-]{300,}`)
 
-// leaks returns what a process should not have printed: anything that looks like a
-// signature or a key, the text of the keys that these tests generate, and users of
-// requests. Public keys are no secret.
+// leaks returns what a process must not print: anything that looks like a signature or a key, the
+// text of the keys that these tests generate, and the users of requests. Public keys are not
+// secret.
 func leaks(printed string) []string {
-	const publicKey = "MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8A" // how the DER of each with 2048 bits begins
+	const publicKey = "MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8A" // the DER of every 2048-bit key starts like this
 	var found []string
 	for _, run := range base64Run.FindAllString(printed, -1) {
 		if !strings.HasPrefix(run, publicKey) {
@@ -45,7 +45,7 @@ func leaks(printed string) []string {
 	return found
 }
 
-// The search finds what it is to find.
+// leaks finds what it is meant to find.
 func TestLeaks(t *testing.T) {
 	t.Parallel()
 	signature := sign(testkeys.Merchant(), []byte("body"))

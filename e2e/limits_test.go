@@ -16,8 +16,8 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 )
 
-// limitedSite is a site of users anna, berta and clara, who have one password,
-// with these limits.
+// limitedSite returns a site with these limits and the users anna, berta and clara, who share a
+// password.
 func limitedSite(t *testing.T, gateway *upstream, options, limits string) string {
 	hash := strings.TrimSpace(passwordHash(t, "password"))
 	return fmt.Sprintf("basic_auth /aggregate-pay/* {\nanna %[1]s\nberta %[1]s\nclara %[1]s\n}\n", hash) +
@@ -39,7 +39,7 @@ func requireMetric(t *testing.T, address, series, value string) {
 	assert.Fail(t, "there is no "+series, "%s", linesWith(shown, name+"{"))
 }
 
-// requireLimits checks how many requests were refused, by which limit.
+// requireLimits checks how many requests each limit has refused.
 func requireLimits(t *testing.T, s *sidecar, endpoint, caller, rate int) {
 	t.Helper()
 	for limit, count := range map[string]int{"endpoint": endpoint, "caller": caller, "amount": 0, "rate": rate} {
@@ -85,7 +85,7 @@ func TestLimitsOfCallers(t *testing.T) {
 	requireLimits(t, s, 2, 5, 0)
 }
 
-// Where nothing authenticates, nobody is a caller.
+// Without authentication there is no caller.
 func TestLimitsWithoutAuthentication(t *testing.T) {
 	t.Parallel()
 	gateway := newUpstream(t)
@@ -110,7 +110,7 @@ func TestLimitsOfRate(t *testing.T) {
 	gateway := newUpstream(t)
 	s := startSidecar(t, setup{gateway: gateway.url(), options: "limits {\nrate 0.01 2\n}", site: "metrics /metrics"})
 
-	// What is refused anyway uses nothing up.
+	// Requests that are refused anyway do not count against the rate.
 	for range 5 {
 		requireRefusal(t, s.post(t, `{"data":{}}`), http.StatusBadRequest, "PARAMS_INVALID")
 	}
@@ -126,7 +126,7 @@ func TestLimitsOfRate(t *testing.T) {
 	s.AwaitLine(t, `"msg":"call"`, `"payermax.outcome":"refused"`, `"code":"TOO_MANY_REQUEST"`)
 }
 
-// However many come at once, no more than the burst get through.
+// However many requests arrive at once, no more than the burst get through.
 func TestLimitsOfRateInParallel(t *testing.T) {
 	t.Parallel()
 	gateway := newUpstream(t)
@@ -149,8 +149,7 @@ func TestLimitsOfRateInParallel(t *testing.T) {
 	require.Len(t, gateway.received(), 5)
 }
 
-// Each caller has a rate of its own, within that of all, and none can use up the
-// others'.
+// Each caller has its own rate within the overall rate, and no caller can use up another's.
 func TestLimitsOfRateByCaller(t *testing.T) {
 	t.Parallel()
 	gateway := newUpstream(t)
@@ -162,8 +161,7 @@ func TestLimitsOfRateByCaller(t *testing.T) {
 	for range 10 {
 		requireRefusal(t, s.post(t, validBody(), anna), http.StatusTooManyRequests, "TOO_MANY_REQUEST")
 	}
-	// What anna was refused was not signed, so it is no part of what all may have
-	// signed.
+	// Requests refused to anna were not signed, so they do not count against the overall rate.
 	requireSuccess(t, s.post(t, validBody(), berta))
 	requireSuccess(t, s.post(t, validBody(), berta))
 	requireRefusal(t, s.post(t, validBody(), berta), http.StatusTooManyRequests, "TOO_MANY_REQUEST")
@@ -171,7 +169,7 @@ func TestLimitsOfRateByCaller(t *testing.T) {
 	requireLimits(t, s, 0, 0, 11)
 }
 
-// What the limit of all refuses is no part of what a caller has had signed.
+// Requests refused by the overall rate do not count against a caller's rate.
 func TestLimitsOfRateGiveBack(t *testing.T) {
 	t.Parallel()
 	gateway := newUpstream(t)
@@ -194,8 +192,8 @@ func TestLimitsOfRateGiveBack(t *testing.T) {
 	assert.Positive(t, refused)
 }
 
-// What could not be signed uses nothing up: here a service provider's token is
-// missing for a while.
+// Requests that could not be signed do not count against the rate: here a service provider's token
+// is missing for a while.
 func TestLimitsOfRateCountWhatIsSigned(t *testing.T) {
 	t.Parallel()
 	gateway := newUpstreamFor(t, map[string]*rsa.PrivateKey{appID: testkeys.Merchant()})
@@ -256,15 +254,15 @@ func TestValidateRefusesLimits(t *testing.T) {
 	}
 }
 
-// Where amounts are limited, a payment whose amount is not beyond doubt is not
-// signed, whatever becomes of requests that break rules.
+// If amounts are limited, a payment whose amount is in any doubt is not signed, whatever the
+// setting for requests that break rules.
 func TestLimitsOfAmountsFailClosed(t *testing.T) {
 	t.Parallel()
 	gateway := newUpstream(t)
 	amounts := map[string][2]string{
 		"orderAndPay": {"totalAmount", "currency"}, "refund": {"refundAmount", "refundCurrency"}, "capture": {"amount", "currency"},
 	}
-	// AMOUNT and CURRENCY stand for the names of the members.
+	// AMOUNT and CURRENCY are placeholders for the names of the members.
 	bodies := []string{
 		`{"data":{"outTradeNo":"P1"}}`,
 		`{"data":{"CURRENCY":"IDR"}}`,
@@ -313,7 +311,8 @@ func TestLimitsOfAmountsFailClosed(t *testing.T) {
 	gateway.requireUntouched(t)
 }
 
-// What moves nothing is signed beside a limit on amounts, and so is what is within.
+// Beside a limit on amounts, calls that move nothing are signed, and so are amounts within the
+// limit.
 func TestLimitsOfAmountsLetPass(t *testing.T) {
 	t.Parallel()
 	gateway := newUpstreamFor(t, map[string]*rsa.PrivateKey{appID: testkeys.Merchant()})

@@ -20,16 +20,16 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/testtool"
 )
 
-// peakMemory returns the most memory that the process has ever had, in bytes.
+// peakMemory returns the peak memory of the process so far, in bytes.
 func (s *sidecar) peakMemory(t *testing.T) int { return s.memory(t, "VmHWM:") }
 
-// peakOwnMemory is the same without the pages of the program's file, which the kernel
-// can take back.
+// peakOwnMemory is like peakMemory, but without the pages of the program's file, which the kernel
+// can reclaim.
 func (s *sidecar) peakOwnMemory(t *testing.T) int {
 	return s.memory(t, "VmHWM:") - s.memory(t, "RssFile:")
 }
 
-// memory reads a line of the process's status.
+// memory reads a field of the process's /proc status.
 func (s *sidecar) memory(t *testing.T, field string) int {
 	t.Helper()
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.Pid()))
@@ -41,7 +41,7 @@ func (s *sidecar) memory(t *testing.T, field string) int {
 	return kibibytes << 10
 }
 
-// holdingGateway holds the calls that it gets until it is told to answer them.
+// holdingGateway holds the calls that it receives until it is told to answer them.
 type holdingGateway struct {
 	url     string
 	arrived atomic.Int64
@@ -72,19 +72,19 @@ func serveGateway(t *testing.T, answer http.HandlerFunc) string {
 	return server.URL
 }
 
-// However large and many the bodies are, the sidecar's memory is bounded by what
-// max_body_size lets in at once: six times a body that is under way, be it refused
-// or answered, and, because names are remembered until it is certain that none
-// comes twice, thirty-two times one that is made of the smallest members.
+// However large and many the bodies are, the sidecar's memory is bounded by what max_body_size
+// admits at once. A body in flight, whether it is refused or answered, costs six times its size. A
+// body made of the smallest possible members costs thirty-two times its size, because names are
+// remembered until it is certain that none is repeated.
 func TestMemory(t *testing.T) {
 	testtool.Quiet(t)
 	t.Parallel()
 	const atOnce = 64
 	limit, each, eachMember, rest := 1<<20, 6, 32, 32<<20
-	if hasRaceDetector() { // which takes many times the memory and the time
+	if hasRaceDetector() { // the race detector takes many times the memory and the time
 		limit, each, eachMember, rest = 128<<10, 24, 128, 128<<20
 	}
-	const defaultPart = 16 // of the limit is what is admitted by default
+	const defaultPart = 16 // by default, this fraction of the limit is admitted
 	gateway := newHoldingGateway(t)
 	options := fmt.Sprintf("max_body_size %d\ntimeout 60s", limit)
 	s := startSidecar(t, setup{gateway: gateway.url, options: options})
@@ -92,7 +92,7 @@ func TestMemory(t *testing.T) {
 	t.Cleanup(release)
 
 	block, _ := data()
-	with := func(size int, members string) string { // a body of that size
+	with := func(size int, members string) string { // returns a body of that size
 		body := `{"data":` + block[:len(block)-1] + members
 		return body + strings.Repeat("x", size-len(body)-len(`"}}`)) + `"}}`
 	}
@@ -103,9 +103,9 @@ func TestMemory(t *testing.T) {
 	oversized := strings.Repeat(" ", 2*limit)
 
 	before := s.peakMemory(t)
-	for _, test := range []struct { // what takes more memory comes later
+	for _, test := range []struct { // later tests take more memory
 		name, raw string
-		status    int // 0 to be held at the gateway
+		status    int // 0 if the calls are held at the gateway
 		allowed   int // growth, in bytes
 	}{
 		{"too large, declared", post("", "Content-Length: 9000000000"), http.StatusRequestEntityTooLarge, rest},
@@ -117,7 +117,7 @@ func TestMemory(t *testing.T) {
 			began := time.Now()
 			var requests sync.WaitGroup
 			defer func() {
-				if t.Failed() { // before all were let go
+				if t.Failed() { // it failed before all were released
 					release()
 				}
 				requests.Wait()
@@ -143,8 +143,7 @@ func TestMemory(t *testing.T) {
 	requireSuccess(t, s.post(t, validBody()))
 }
 
-// insist makes a request until there is time to sign it, and checks the answer's
-// status.
+// insist repeats a request until there is time to sign it, and checks the answer's status.
 func (s *sidecar) insist(t *testing.T, raw string, status int) {
 	want := max(status, http.StatusOK)
 	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); {

@@ -17,8 +17,8 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 )
 
-// newUpstreamFor is newUpstream for several merchants, each with its own key by
-// its appId, and for all endpoints.
+// newUpstreamFor is like newUpstream, for several merchants, each with its own key (keyed by
+// appId), and for all endpoints.
 func newUpstreamFor(t *testing.T, keys map[string]*rsa.PrivateKey) *upstream {
 	t.Helper()
 	u := open(t, anyPort, nil)
@@ -31,8 +31,7 @@ func newUpstreamFor(t *testing.T, keys map[string]*rsa.PrivateKey) *upstream {
 	return u
 }
 
-// judgeFor is judge with the key of the merchant whose appId the body names. In
-// everything else, the request is held against what judge knows.
+// judgeFor is like judge, with the key of the merchant whose appId the body names.
 func (u *upstream) judgeFor(r *request, keys map[string]*rsa.PrivateKey) error {
 	var body struct{ AppID string }
 	if err := json.Unmarshal(r.body, &body); err != nil {
@@ -60,7 +59,7 @@ func (u *upstream) judgeFor(r *request, keys map[string]*rsa.PrivateKey) error {
 		switch {
 		case strings.EqualFold(f.name, "sign"):
 			known.fields = append(known.fields, field{f.name, sign(testkeys.Merchant(), r.body)})
-		case f.name == "merchant_auth_token": // a service provider's
+		case f.name == "merchant_auth_token": // from a service provider
 		default:
 			known.fields = append(known.fields, f)
 		}
@@ -68,19 +67,19 @@ func (u *upstream) judgeFor(r *request, keys map[string]*rsa.PrivateKey) error {
 	return u.judge(&known)
 }
 
-// forMerchant is validBody with a merchantNo.
+// forMerchant returns a validBody with a merchantNo.
 func forMerchant(number string) string {
 	return `{"merchantNo":"` + number + `",` + validBody()[1:]
 }
 
-// merchantsSite is a site that signs for several merchants, whose blocks are
-// given, and shows their metrics and health.
+// merchantsSite returns a site that signs for several merchants, whose blocks are given, and
+// exposes their metrics and health.
 func merchantsSite(t *testing.T, gateway *upstream, blocks ...string) string {
 	return "payermax_health\nmetrics /metrics\npayermax /aggregate-pay/* {\ngateway " + gateway.url() +
 		"\ngateway_public_key " + testkeys.WritePublic(t, &testkeys.Gateway().PublicKey) + "\n" + strings.Join(blocks, "\n") + "\n}"
 }
 
-// merchantBlock is one of several merchants.
+// merchantBlock returns the block of one of several merchants.
 func merchantBlock(number, app, key, options string) string {
 	return fmt.Sprintf("merchant %s {\napp_id %s\nprivate_key %s\n%s\n}", number, app, key, options)
 }
@@ -102,7 +101,7 @@ func TestSeveralMerchants(t *testing.T) {
 	}
 	require.Len(t, gateway.received(), 2)
 
-	// Both are used at the same time, and never mixed up.
+	// Both merchants are used at the same time, and are never mixed up.
 	var calls sync.WaitGroup
 	for i := range 40 {
 		calls.Go(func() {
@@ -149,8 +148,8 @@ func TestUnknownMerchant(t *testing.T) {
 	gateway.requireUntouched(t)
 }
 
-// A merchant can be chosen by anything that Caddy can match, such as a header or
-// the user who has logged in, whom nobody can pretend to be.
+// A merchant can be selected by anything that Caddy can match, such as a header, or the
+// authenticated user, which nobody can fake.
 func TestMerchantByMatcher(t *testing.T) {
 	t.Parallel()
 	hash := strings.TrimSpace(passwordHash(t, "password"))
@@ -163,7 +162,7 @@ func TestMerchantByMatcher(t *testing.T) {
 
 	for name, test := range map[string]struct {
 		user, shop, number string
-		app                string // nothing if it is refused
+		app                string // empty if the call is refused
 	}{
 		"by user":                        {"anna", "", "", "first"},
 		"by user, with its number":       {"anna", "", "100", "first"},
@@ -204,14 +203,14 @@ func TestMerchantByMatcher(t *testing.T) {
 	}
 }
 
-// signedBy reports whether the last call that a gateway got is signed by a key.
+// signedBy reports whether the last call that a gateway received is signed with a key.
 func signedBy(gateway *upstream, key *rsa.PrivateKey) bool {
 	all := gateway.received()
 	last := all[len(all)-1]
 	return verify(&key.PublicKey, last.body, last.values("sign")[0]) == nil
 }
 
-// The keys of one merchant change without a glance at the other's.
+// A change of one merchant's keys does not affect the other's.
 func TestMerchantsChangeKeysApart(t *testing.T) {
 	t.Parallel()
 	gateway := open(t, anyPort, nil)

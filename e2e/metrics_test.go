@@ -24,7 +24,7 @@ func counted(t *testing.T, health string) (lines []string) {
 	return lines
 }
 
-// The counters go on over a reload of the config.
+// The counters continue across a reload of the config.
 func TestCountersSurviveReload(t *testing.T) {
 	t.Parallel()
 	gateway := newUpstream(t)
@@ -46,8 +46,8 @@ func TestCountersSurviveReload(t *testing.T) {
 	assert.Contains(t, counted(t, health), `caddy_payermax_requests_total{endpoint="applyDropinSession",error="",outcome="answered"} 2`)
 }
 
-// A gateway whose clock differs is noticed, in the metrics, the health and the
-// log, and followed if that is wanted.
+// A gateway whose clock differs is reported in the metrics, the health and the log, and followed if
+// follow_gateway_clock is on.
 func TestClockSkew(t *testing.T) {
 	t.Parallel()
 	for name, options := range map[string]string{"noticed": "", "followed": "follow_gateway_clock"} {
@@ -63,7 +63,7 @@ func TestClockSkew(t *testing.T) {
 			requireSuccess(t, s.post(t, validBody()))
 
 			s.AwaitLine(t, `"level":"error"`, "PayerMax will refuse calls with REQ_TIME_OVER_TIME")
-			// By the seconds that a busy machine took for an answer, it is something else.
+			// A busy machine takes some seconds for an answer, so the value varies.
 			assert.Regexp(t, `caddy_payermax_clock_skew_seconds (9\d|10\d)\b`, get(t, health+"/metrics"))
 			assert.Regexp(t, `"clock_skew_seconds":(9\d|10\d)\b`, get(t, health+"/readyz"))
 			assert.Contains(t, get(t, health+"/readyz"), `"gateway_last_success":"20`)

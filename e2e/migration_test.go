@@ -14,7 +14,7 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/testtool"
 )
 
-// snippet returns the one block of docs/migration.md in a language.
+// snippet returns the only block of docs/migration.md in a language.
 func snippet(t *testing.T, language string) string {
 	t.Helper()
 	page, err := os.ReadFile("../docs/migration.md")
@@ -29,7 +29,7 @@ func snippet(t *testing.T, language string) string {
 	return found[0]
 }
 
-// inFiles writes files below a folder of their own and returns it.
+// inFiles writes files below a new directory and returns the directory.
 func inFiles(t *testing.T, files map[string]string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -41,8 +41,8 @@ func inFiles(t *testing.T, files map[string]string) string {
 	return dir
 }
 
-// The snippets of docs/migration.md compile against the signatures of the SDKs,
-// which stand here as their sources have them, without anything behind them.
+// The snippets of docs/migration.md compile against the signatures of the SDKs. The stubs here have
+// the signatures of the SDKs' sources, without implementations.
 
 // github.com/shareit-payermax/payermax-server-sdk-go@9ea282b0 payermax/payermax.go
 func TestMigrationSnippetGo(t *testing.T) {

@@ -10,10 +10,10 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 )
 
-// The next key takes over at the first answer by which PayerMax says that it has
-// accepted its signature, which a refusal of the request says as well: an application
-// that asks for an order that does not exist must not keep payments from being made.
-// Nobody but PayerMax can say so, and a busy PayerMax has not said anything.
+// The next key takes over at the first answer that shows that PayerMax accepted its signature. A
+// refusal of the request shows that as well: an application that asks for an order that does not
+// exist must not keep payments from being made. Only PayerMax's own answer counts, and one that
+// says that PayerMax is busy shows nothing.
 func TestNextKeyTakesOver(t *testing.T) {
 	t.Parallel()
 	const wrongKey = `{"code":"SIGN_VERIFY_FAILED","msg":"The signature verify failed."}`
@@ -22,7 +22,7 @@ func TestNextKeyTakesOver(t *testing.T) {
 		body      string
 		isSigned  bool
 		takesOver bool
-		code      string // that the application gets
+		code      string // the code that the application gets
 	}{
 		"the order does not exist":         {ofCode("ORDER_NOT_EXIST"), true, true, "ORDER_NOT_EXIST"},
 		"it is refused, and nobody signed": {ofCode("ORDER_NOT_EXIST"), false, false, "SIGN_VERIFY_FAILED"},

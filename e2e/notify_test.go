@@ -22,8 +22,8 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/testnet"
 )
 
-// application is what stands behind a site: it remembers the requests that reach
-// it, and acknowledges them.
+// application is the application behind a site: it records the requests that reach it, and
+// acknowledges them.
 type application struct {
 	address string
 
@@ -31,7 +31,7 @@ type application struct {
 	requests []reached
 }
 
-// reached is a request that has reached the application.
+// reached is a request that reached the application.
 type reached struct {
 	*http.Request
 	body string
@@ -58,7 +58,7 @@ func startApplication(t *testing.T) *application {
 	return a
 }
 
-// taken returns the requests since the last time.
+// taken returns the requests since it was last called.
 func (a *application) taken() []reached {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -67,7 +67,7 @@ func (a *application) taken() []reached {
 	return taken
 }
 
-// echo takes the connection over and repeats one line, as a WebSocket might.
+// echo takes over the connection and repeats one line, as a WebSocket might.
 func echo(t *testing.T, w http.ResponseWriter) {
 	w.Header().Set("Connection", "Upgrade")
 	w.Header().Set("Upgrade", "echo")
@@ -82,7 +82,7 @@ func echo(t *testing.T, w http.ResponseWriter) {
 	}
 }
 
-// notifyBlock is a payermax_notify directive for this tests' merchant.
+// notifyBlock returns a payermax_notify directive for these tests' merchant.
 func notifyBlock(t *testing.T, matcher string, options ...string) string {
 	return fmt.Sprintf("payermax_notify %s {\ngateway_public_key %s\napp_id %s\nmerchant_no %s\n%s\n}\n",
 		matcher, testkeys.WritePublic(t, &testkeys.Gateway().PublicKey), appID, merchantNo, strings.Join(options, "\n"))
@@ -98,17 +98,17 @@ func startSite(t *testing.T, lines ...string) *sidecar {
 	}`})
 }
 
-// paid is a notification for this tests' merchant.
+// paid returns a notification for these tests' merchant.
 func paid() string {
 	return fmt.Sprintf(`{"code":"APPLY_SUCCESS","msg":"","keyVersion":"1","appId":%q,"merchantNo":%q,"notifyTime":"2022-01-17T09:33:54.540+00:00","notifyType":"PAYMENT","data":{"outTradeNo":"P1","status":"SUCCESS","totalAmount":10000}}`, appID, merchantNo)
 }
 
-// notifying is a request that delivers a notification.
+// notifying returns a request that delivers a notification.
 func notifying(path, body string, fields ...string) string {
 	return requestWith("POST "+path+" HTTP/1.1", body, append([]string{signField(body)}, fields...)...)
 }
 
-// requireProof checks that the application got the notification with our proof.
+// requireProof checks that the application got the notification together with our proof.
 func requireProof(t *testing.T, requests []reached, body string) {
 	t.Helper()
 	require.Len(t, requests, 1)
@@ -117,8 +117,8 @@ func requireProof(t *testing.T, requests []reached, body string) {
 	assert.Regexp(t, `^sha256:[0-9a-f]{64}$`, requests[0].Header.Get("Payermax-Verified"))
 }
 
-// looksLikeProof reports whether a request has a header, or a trailer, that an
-// application could read as the proof.
+// looksLikeProof reports whether a request has a header field or trailer that an application could
+// read as the proof.
 func (r reached) looksLikeProof() bool {
 	for _, fields := range []http.Header{r.Header, r.Trailer} {
 		for name := range fields {
@@ -130,8 +130,8 @@ func (r reached) looksLikeProof() bool {
 	return false
 }
 
-// A forged proof reaches nothing behind the site: whatever the path, and however
-// the header is written. The real one does.
+// A forged proof never reaches anything behind the site, whatever the path and the spelling of the
+// header. A genuine one does.
 func TestForgedProof(t *testing.T) {
 	t.Parallel()
 	app := startApplication(t)
@@ -179,7 +179,7 @@ func TestForgedProof(t *testing.T) {
 	}
 }
 
-// Only what PayerMax has signed travels with the proof, and the query string.
+// Only what PayerMax has signed is passed on with the proof, plus the query string.
 func TestNotifyPassesOnlyWhatIsSigned(t *testing.T) {
 	t.Parallel()
 	app := startApplication(t)
@@ -221,7 +221,7 @@ func TestNotifyPassesOnlyWhatIsSigned(t *testing.T) {
 			delete(r.Header, name)
 		}
 		for _, name := range []string{"Payermax-Verified", "X-Forwarded-For", "Content-Length", "Accept-Encoding", "Via"} {
-			delete(r.Header, name) // which the proxy sets itself
+			delete(r.Header, name) // set by the proxy itself
 		}
 		assert.Empty(t, r.Header, "%q", fields)
 	}
@@ -231,12 +231,12 @@ func TestNotifyPassesOnlyWhatIsSigned(t *testing.T) {
 	assert.Empty(t, app.taken())
 }
 
-// A signature says who has sent a text, but not what it is or for whom.
+// A signature says who sent a text, but not what the text is or whom it is for.
 func TestNotifyBindsWhatIsSigned(t *testing.T) {
 	t.Parallel()
 	app := startApplication(t)
 	s := startSite(t, notifyBlock(t, "/payermax/callback*"), "reverse_proxy "+app.address)
-	refused := make(map[string]int) // notifications, by the result in the log
+	refused := make(map[string]int) // refused notifications, by the result in the log
 	for name, test := range map[string]struct{ body, result string }{
 		"an answer to orderQuery": {success, "not_a_notification"},
 		"another appId":           {strings.Replace(paid(), appID, "other", 1), "other_merchant"},
@@ -260,8 +260,8 @@ func TestNotifyBindsWhatIsSigned(t *testing.T) {
 	requireProof(t, app.taken(), paid())
 }
 
-// Nothing ends in an empty 200: not a request that no handler answers, and least
-// of all a notification, which PayerMax would take for delivered.
+// No request ends with an empty 200: not one that no handler answers, and above all not a
+// notification, which PayerMax would take for delivered.
 func TestNothingEndsEmpty(t *testing.T) {
 	t.Parallel()
 	for name, lines := range map[string][]string{
@@ -293,8 +293,7 @@ func TestNothingEndsEmpty(t *testing.T) {
 	})
 }
 
-// The guard is in the way of nothing: streams flow, and connections can be taken
-// over.
+// The guard does not get in the way: streams flow, and connections can be hijacked.
 func TestNotifyGuardLetsStreamsFlow(t *testing.T) {
 	t.Parallel()
 	app := startApplication(t)
@@ -314,7 +313,7 @@ func TestNotifyGuardLetsStreamsFlow(t *testing.T) {
 	require.NoError(t, err)
 	defer res.Body.Close()
 	events := bufio.NewReader(res.Body)
-	for range 2 { // the second is sent only when the first has arrived
+	for range 2 { // the second is sent only after the first has arrived
 		line, err := events.ReadString('\n')
 		require.NoError(t, err)
 		assert.Equal(t, "data: x\n", line)
@@ -340,7 +339,7 @@ func TestNotifyGuardLetsStreamsFlow(t *testing.T) {
 	assert.Equal(t, "hello\n", line)
 }
 
-// The same from JSON, where the guard is written out.
+// The same with a JSON config, where the guard is written out.
 func TestNotifyInJSON(t *testing.T) {
 	t.Parallel()
 	app := startApplication(t)

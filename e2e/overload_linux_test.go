@@ -23,14 +23,14 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/testtool"
 )
 
-// The memory of the manifests' containers.
+// The memory settings of the manifests' containers.
 const (
 	memoryLimit = 192 << 20
 	goMemLimit  = "GOMEMLIMIT=160MiB"
-	fitting     = 500 // calls
+	fitting     = 500 // calls in flight
 )
 
-// newMemoryCgroup makes a group with that memory.
+// newMemoryCgroup creates a control group with memoryLimit.
 func newMemoryCgroup(t *testing.T) *cgroup {
 	t.Helper()
 	if hasRaceDetector() {
@@ -41,7 +41,7 @@ func newMemoryCgroup(t *testing.T) *cgroup {
 		map[string]string{"memory.max": strconv.Itoa(memoryLimit), "memory.swap.max": "0"})
 }
 
-// startInMemory runs a sidecar with that memory, with health on the same port.
+// startInMemory runs a sidecar with memoryLimit, and with health on the same port.
 func startInMemory(t *testing.T, gateway, options string, env ...string) *sidecar {
 	t.Helper()
 	return startInGroup(t, newMemoryCgroup(t), gateway, options, env...)
@@ -55,7 +55,7 @@ func startInGroup(t *testing.T, group *cgroup, gateway, options string, env ...s
 	return startIn(t, group, "127.0.0.1:"+strconv.Itoa(port), config, env)
 }
 
-// Without GOMEMLIMIT, the bound follows from the limit of the control group.
+// Without GOMEMLIMIT, max_in_flight is derived from the control group's limit.
 func TestMaxInFlightByControlGroup(t *testing.T) {
 	testtool.Quiet(t)
 	group := newMemoryCgroup(t)
@@ -66,7 +66,7 @@ func TestMaxInFlightByControlGroup(t *testing.T) {
 	assert.Contains(t, get(t, "http://"+s.addr+"/metrics"), "\ncaddy_payermax_max_in_flight 564\n")
 }
 
-// tally is what became of calls, as the applications see it.
+// tally records how calls ended, as the applications see it.
 type tally struct {
 	mutex    sync.Mutex
 	statuses map[int]int
@@ -78,7 +78,7 @@ func newTally() *tally {
 	return &tally{statuses: make(map[int]int), longest: make(map[int]time.Duration)}
 }
 
-// call makes one on a connection of its own.
+// call makes one call on a new connection.
 func (a *tally) call(s *sidecar, body string) {
 	began := time.Now()
 	res, err := callOnce(s.addr, body)
@@ -107,12 +107,12 @@ func callOnce(addr, body string) (*response, error) {
 	return c.roundTrip(post(body))
 }
 
-// line is what the log says of a call.
+// line is the part of a call's log line that these tests check.
 type line struct {
 	Msg     string
 	ID      string  `json:"request_id"`
 	Outcome string  `json:"payermax.outcome"`
-	Signing float64 `json:"sign_duration"` // the wait included
+	Signing float64 `json:"sign_duration"` // including the wait
 }
 
 // callsIn returns the lines of calls.
@@ -126,8 +126,8 @@ func callsIn(log testprocess.Printed) (calls []line) {
 	return calls
 }
 
-// requireLines checks that each call that was answered has its line, and no other has, and
-// returns these lines.
+// requireLines checks that exactly the answered calls have log lines, one each, and returns these
+// lines.
 func (a *tally) requireLines(t *testing.T, s *sidecar) []line {
 	t.Helper()
 	all := 0
@@ -145,8 +145,8 @@ func (a *tally) requireLines(t *testing.T, s *sidecar) []line {
 	return calls
 }
 
-// watchProbes asks the health port until it is stopped, and returns the longest that
-// an answer took.
+// watchProbes makes probes until it is stopped, and then returns the longest time that an answer
+// took.
 func watchProbes(t *testing.T, s *sidecar) (stop func() time.Duration) {
 	t.Helper()
 	var longest atomic.Int64
@@ -177,10 +177,9 @@ func watchProbes(t *testing.T, s *sidecar) (stop func() time.Duration) {
 	}
 }
 
-// A gateway that takes its time makes calls pile up, and yet the sidecar's memory
-// stays below its limit: what does not fit is refused before it is signed, and
-// whatever was accepted is answered and has its line. That is so for 2,500 calls at
-// once, and for as many of which a part comes each second.
+// With a slow gateway, calls pile up, yet the sidecar's memory stays below its limit: calls that do
+// not fit are refused before they are signed, and every accepted call is answered and logged. That
+// holds both for 2,500 calls at once and for about as many spread over the following seconds.
 func TestSlowGatewayCostsBoundedMemory(t *testing.T) {
 	testtool.Quiet(t)
 	const answersAfter = 8 * time.Second
@@ -217,8 +216,8 @@ func TestSlowGatewayCostsBoundedMemory(t *testing.T) {
 	assert.NotContains(t, metrics, `caddy_payermax_limit_refusals_total{limit="in_flight"} 0`)
 }
 
-// answersLargely is a server whose answers have this code, are nearly as large as they
-// may be, and take three seconds.
+// answersLargely runs a server whose answers have this code, are nearly as large as allowed, and
+// take three seconds.
 func answersLargely(t *testing.T, code string) (address string) {
 	large := `{"code":"` + code + `","msg":"` + strings.Repeat("x", 900<<10)
 	return serveGateway(t, func(w http.ResponseWriter, r *http.Request) {
@@ -230,8 +229,8 @@ func answersLargely(t *testing.T, code string) (address string) {
 	})
 }
 
-// Large answers that take their time cost no more either: those that there is no room
-// for are unknown, and have their line.
+// Large answers that arrive slowly do not cost more memory either: calls whose answers do not fit
+// end as unknown, and are logged.
 func TestLargeAnswersCostBoundedMemory(t *testing.T) {
 	testtool.Quiet(t)
 	gateway := answersLargely(t, "APPLY_SUCCESS")
@@ -250,10 +249,10 @@ func TestLargeAnswersCostBoundedMemory(t *testing.T) {
 	all.requireLines(t, s)
 }
 
-// delayedGateway answers after a while.
+// delayedGateway answers after a delay.
 type delayedGateway struct {
 	url       string
-	now, most atomic.Int64 // calls that it has
+	now, most atomic.Int64 // calls in flight there, now and at most
 }
 
 func newDelayedGateway(t *testing.T, after time.Duration) *delayedGateway {
@@ -271,8 +270,8 @@ func newDelayedGateway(t *testing.T, after time.Duration) *delayedGateway {
 	return g
 }
 
-// Connections whose bodies do not come to their end take what has arrived of them at
-// most, no more than fit are waited for, and none for longer than a call may take.
+// Connections whose bodies never complete cost at most the memory of what has arrived. Only as many
+// bodies as fit are waited for, and none for longer than a call may take.
 func TestUnfinishedBodiesCostBoundedMemory(t *testing.T) {
 	testtool.Quiet(t)
 	const connections, announced, timeout = 3000, 64 << 10, 8 * time.Second
@@ -313,9 +312,9 @@ func TestUnfinishedBodiesCostBoundedMemory(t *testing.T) {
 	assert.Less(t, s.peakOwnMemory(t), memoryLimit)
 }
 
-// Where signatures take their time, be it because the sidecar has next to no CPU or
-// because more goroutines than CPUs compute them, nobody who gets one has waited much
-// longer than max_wait, and none is left without an answer.
+// If signing is slow, because the sidecar has almost no CPU or because more goroutines than CPUs
+// compute signatures, no answered call has waited much longer than max_wait, and every call is
+// answered.
 func TestWaitIsBounded(t *testing.T) {
 	testtool.Quiet(t)
 	if hasRaceDetector() {
@@ -360,13 +359,13 @@ func TestWaitIsBounded(t *testing.T) {
 	}
 }
 
-// startOverloaded runs a sidecar that is to be overloaded.
+// startOverloaded runs a sidecar that the test will overload.
 func startOverloaded(t *testing.T, group *cgroup, env ...string) *sidecar {
 	t.Helper()
 	return startOverloadedWith(t, "", group, env...)
 }
 
-// startOverloadedWith is startOverloaded with an engine, unless it is "".
+// startOverloadedWith is like startOverloaded, with an engine unless engine is "".
 func startOverloadedWith(t *testing.T, engine string, group *cgroup, env ...string) *sidecar {
 	t.Helper()
 	gateway := newDelayedGateway(t, 0)
@@ -379,10 +378,10 @@ func startOverloadedWith(t *testing.T, engine string, group *cgroup, env ...stri
 	return startIn(t, group, "127.0.0.1:"+strconv.Itoa(port), config, env)
 }
 
-// requireBounded checks that all were answered, and that no wait was much longer than
-// it may be. The log has the wait together with the signature, and a process that is
-// not running, as one without CPU mostly is, cannot end a wait on time; neither can one
-// on a machine that stood still for a while.
+// requireBounded checks that all calls were answered, and that no wait was much longer than
+// allowed. The log reports the wait together with the signature. A process that is not scheduled,
+// as one with almost no CPU mostly is, cannot end a wait on time; neither can a process on a
+// machine that stood still for a while.
 func (a *tally) requireBounded(t *testing.T, s *sidecar, maxWait, stood time.Duration) {
 	t.Helper()
 	var signing []float64
@@ -401,8 +400,8 @@ func (a *tally) requireBounded(t *testing.T, s *sidecar, maxWait, stood time.Dur
 	assert.Less(t, longest, 2*maxWait.Seconds()+stood.Seconds())
 }
 
-// Notifications and the application's answers to them cost no more, be they as large as
-// they may be, arrive slowly, and be the notifications forged.
+// Notifications and the application's answers to them do not cost more memory either, even if they
+// are as large as allowed, arrive slowly, or are forged.
 func TestLargeNotificationsCostBoundedMemory(t *testing.T) {
 	testtool.Quiet(t)
 	app := answersLargely(t, "SUCCESS")
@@ -410,7 +409,7 @@ func TestLargeNotificationsCostBoundedMemory(t *testing.T) {
 	for name, test := range map[string]struct {
 		options  string
 		raw      string
-		statuses []int // each of which there must be
+		statuses []int // each must occur
 	}{
 		"ack after":  {"ack after", notifying("/callback", paid()), []int{http.StatusOK, http.StatusServiceUnavailable}},
 		"duplicates": {"duplicates 1h", "", []int{http.StatusOK, http.StatusServiceUnavailable}},
@@ -422,11 +421,11 @@ func TestLargeNotificationsCostBoundedMemory(t *testing.T) {
 			config := strings.Replace(caddyfile(port, site), "debug\n", withoutFields+"\n", 1)
 			s := startIn(t, newMemoryCgroup(t), "127.0.0.1:"+strconv.Itoa(port), config, []string{goMemLimit})
 			statuses := make(map[int]int)
-			// A machine that is busy may read one body after the other, and have room for all.
+			// A busy machine may read one body after the other, and have room for them all.
 			for round := 0; round < 5 && len(statuses) < len(test.statuses); round++ {
 				for status, count := range s.deliverAtOnce(t, fitting, func(i int) (begin, end string) {
 					raw := test.raw
-					if raw == "" { // they must differ
+					if raw == "" { // notifications must differ
 						raw = notifying("/callback", strings.Replace(paid(), `"P1"`, fmt.Sprintf(`"P%d-%d"`, round, i), 1))
 					}
 					return raw[:len(raw)-1], raw[len(raw)-1:]
@@ -444,8 +443,8 @@ func TestLargeNotificationsCostBoundedMemory(t *testing.T) {
 	}
 }
 
-// deliverAtOnce makes so many requests of which the ends come when all the rest is
-// under way, and counts the statuses of the answers.
+// deliverAtOnce makes count requests whose last parts are sent only when everything else of all of
+// them has been sent, and counts the statuses of the answers.
 func (s *sidecar) deliverAtOnce(t *testing.T, count int, request func(i int) (begin, end string)) map[int]int {
 	t.Helper()
 	var begun, all sync.WaitGroup
@@ -458,7 +457,7 @@ func (s *sidecar) deliverAtOnce(t *testing.T, count int, request func(i int) (be
 			defer c.conn.Close()
 			_ = c.conn.SetDeadline(time.Now().Add(60 * time.Second))
 			begin, end := request(i)
-			_, _ = io.WriteString(c.conn, begin) // as far as it is read
+			_, _ = io.WriteString(c.conn, begin) // as much as the server reads
 			begun.Done()
 			begun.Wait()
 			res, err := c.roundTrip(end)

@@ -11,7 +11,7 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/testparsers"
 )
 
-// disputed are members of data that JSON parsers do not all read alike.
+// disputed are members of data that different JSON parsers read differently.
 var disputed = map[string]string{
 	"an amount beyond a double":         `"totalAmount":90071992547409931234567890`,
 	"decimals that a double lacks":      `"totalAmount":0.10000000000000001`,
@@ -30,8 +30,7 @@ var disputed = map[string]string{
 	"half of a character":               `"a":"\ud800"`,
 }
 
-// Of a request that parsers do not all read alike, nothing is sent, whatever validation
-// is set to.
+// If parsers disagree about a request, nothing of it is sent, whatever the setting of validation.
 func TestDisputedRequestsAreRefused(t *testing.T) {
 	t.Parallel()
 	gateway := newUpstream(t)
@@ -47,7 +46,7 @@ func TestDisputedRequestsAreRefused(t *testing.T) {
 	gateway.requireUntouched(t)
 }
 
-// An answer that parsers do not all read alike is withheld, though PayerMax has signed it.
+// An answer about which parsers disagree is withheld, although PayerMax has signed it.
 func TestDisputedAnswersAreWithheld(t *testing.T) {
 	t.Parallel()
 	gateway := newUpstream(t)
@@ -70,7 +69,7 @@ func TestDisputedAnswersAreWithheld(t *testing.T) {
 	}
 }
 
-// A notification that parsers do not all read alike does not reach the application.
+// A notification about which parsers disagree does not reach the application.
 func TestDisputedNotificationsAreRefused(t *testing.T) {
 	t.Parallel()
 	app := startApplication(t)
@@ -93,7 +92,7 @@ func TestDisputedNotificationsAreRefused(t *testing.T) {
 	})
 }
 
-// What goes on means the same to the parsers of all languages, odd as it may look.
+// Documents that pass, however odd, mean the same to the parsers of all languages.
 func TestOddDocumentsMeanTheSameToAll(t *testing.T) {
 	t.Parallel()
 	parsers := testparsers.Open(t)

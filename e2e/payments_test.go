@@ -11,8 +11,8 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 )
 
-// moving are the endpoints that move money, each with the data of a call. PayerMax
-// knows a call again by its number, which is left open.
+// moving are the endpoints that move money, each with the data of a call. The number by which
+// PayerMax recognises a repeated call is left open.
 var moving = map[string]string{
 	"orderAndPay": `{"outTradeNo":%q,"integrate":"Direct_Payment","subject":"Socks","totalAmount":40000,"currency":"IDR",` +
 		`"country":"ID","userId":"U10001","terminalType":"WEB","paymentDetail":{"paymentToken":"332e4cc1af1740aeafe9e7df82aeb5a1",` +
@@ -20,15 +20,15 @@ var moving = map[string]string{
 	"refund": `{"outRefundNo":%q,"outTradeNo":"P1","refundAmount":"15000","refundCurrency":"IDR"}`,
 }
 
-// payment is a request that moves money, with these header lines, and its number:
-// a word, and what no other call has.
+// payment returns a request that moves money, with these header lines, and its number, which
+// consists of the word and a unique part.
 func payment(endpoint, word string, fields ...string) (raw, number string) {
 	number = fmt.Sprintf("%s_%d_", word, lastUser.Add(1))
 	body := `{"data":` + fmt.Sprintf(moving[endpoint], number) + `}`
 	return strings.Replace(post(body, fields...), endpointPath, strings.Replace(endpointPath, "applyDropinSession", endpoint, 1), 1), number
 }
 
-// newPaymentUpstream is newUpstream for the calls of all endpoints.
+// newPaymentUpstream is like newUpstream, for the calls of all endpoints.
 func newPaymentUpstream(t *testing.T) *upstream {
 	t.Helper()
 	return newUpstreamFor(t, map[string]*rsa.PrivateKey{appID: testkeys.Merchant()})

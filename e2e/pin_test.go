@@ -9,9 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Options of reverse_proxy and handlers before it do not change a signed call. That
-// each is a POST of what was signed to its endpoint is checked of all that an
-// upstream ever gets (see requireSigned).
+// Options of reverse_proxy and handlers before it do not change a signed call. requireSigned checks
+// every request that an upstream ever gets: that it is a POST of the signed body to its endpoint.
 func TestOptionsDoNotChangeTheCall(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct{ before, options string }{
@@ -45,8 +44,8 @@ func TestOptionsDoNotChangeTheCall(t *testing.T) {
 	}
 }
 
-// What handles the answer in between cannot make up a success, and cannot have the
-// call sent again.
+// Handlers and options that process the answer cannot fake a success, and cannot cause the call to
+// be sent again.
 func TestOptionsDoNotMakeUpAnswers(t *testing.T) {
 	t.Parallel()
 	failure := `{"code":"PAYMENT_FAILED","msg":"failed"}`
@@ -59,7 +58,7 @@ func TestOptionsDoNotMakeUpAnswers(t *testing.T) {
 		"sent again by the same way": {"handle_response {\nreverse_proxy {http.reverse_proxy.upstream.hostport} {\ntransport payermax\n}\n}", success,
 			http.StatusBadGateway, "REQUEST_TIMEOUT"},
 		"sent again for its status": {"lb_retries 3\nlb_retry_match {\nexpression `{rp.status_code} == 200`\n}", success, http.StatusBadGateway, "REQUEST_TIMEOUT"},
-		// A teapot is no status that PayerMax's answers have, so the application gets another.
+		// PayerMax's answers never have the status 418, so the application gets another one.
 		"a status of success": {"replace_status 200", failure, http.StatusBadGateway, "PAYMENT_FAILED"},
 	} {
 		t.Run(name, func(t *testing.T) {

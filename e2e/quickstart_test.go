@@ -20,28 +20,27 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/testtool"
 )
 
-// reader is somebody who does what docs/quick-start.md says, in the order in
-// which it says it, and in a folder of their own.
+// reader is a person who follows docs/quick-start.md step by step, in a directory of their own.
 type reader struct {
 	folder string
-	// ports gives each port of the page one that is free.
+	// ports maps each port of the page to a free one.
 	ports *strings.Replacer
-	// exported are the lines that set variables for what follows.
+	// exported are the lines that set variables for later commands.
 	exported []string
-	// running are the processes that were left running, by their command.
+	// running are the processes that were left running, keyed by their commands.
 	running map[string]*sidecar
-	// script is what was done last, and printed what that printed.
+	// script is the last block of commands, and printed is its output.
 	script, printed string
 }
 
-// longRunning are the commands that the page leaves running.
+// longRunning matches the commands that the page leaves running.
 var longRunning = regexp.MustCompile(`(?m)^bin/caddy (run|payermax-sandbox)`)
 
-// served finds the ports that a Caddyfile or a command serves.
+// served matches the ports that a Caddyfile or a command serves.
 var served = regexp.MustCompile(`(?m)^:(\d+) \{|--listen 127\.0\.0\.1:(\d+)`)
 
-// The quick start does what it says: every command that needs no account is run,
-// with the files that the page has saved, and prints what the page shows.
+// The quick start works as written: every command that needs no account is run, with the files that
+// the page has saved, and prints what the page shows.
 func TestQuickStart(t *testing.T) {
 	t.Parallel()
 	for _, tool := range []string{"bash", "curl", "openssl", "sed"} {
@@ -58,7 +57,7 @@ func TestQuickStart(t *testing.T) {
 			require.NotEmpty(t, block.Comment, "the block has no name to be saved by")
 			require.NoError(t, os.WriteFile(filepath.Join(r.folder, block.Comment), []byte(r.ports.Replace(block.Text)), 0o600))
 		case block.Language == "sh" && i == 0:
-			require.Contains(t, block.Text, "go build") // which has made this test, too
+			require.Contains(t, block.Text, "go build") // this test was built by it, too
 		case block.Comment == "needs an account":
 			skipped++
 		case block.Language == "sh":
@@ -88,7 +87,7 @@ func newReader(t *testing.T) *reader {
 	return r
 }
 
-// command is a script as the reader's shell runs it.
+// command returns a script as the reader's shell runs it.
 func (r *reader) command(t *testing.T, ctx context.Context, script string) *exec.Cmd {
 	t.Helper()
 	cmd := caddyCommand(t, ctx, nil) // for its environment
@@ -117,8 +116,8 @@ func (r *reader) do(t *testing.T, script string) {
 	}
 }
 
-// leaveRunning starts a process that stays until the end of the test, or until
-// the same command is given again.
+// leaveRunning starts a process that runs until the end of the test, or until the same command is
+// run again.
 func (r *reader) leaveRunning(t *testing.T, command string) {
 	t.Helper()
 	command = strings.ReplaceAll(command, "\\\n", "")
@@ -138,8 +137,7 @@ func (r *reader) leaveRunning(t *testing.T, command string) {
 	}
 }
 
-// portsOf returns the ports that a command will serve, by itself or by its
-// Caddyfile.
+// portsOf returns the ports that a command will serve, by its flags or by its Caddyfile.
 func (r *reader) portsOf(t *testing.T, command string) []string {
 	t.Helper()
 	said := r.ports.Replace(command)
@@ -160,8 +158,8 @@ func (r *reader) portsOf(t *testing.T, command string) []string {
 	return ports
 }
 
-// requireShown requires that what was done last has printed what the page shows.
-// Where the page waits a moment, a busy machine may take a moment longer.
+// requireShown checks that the last script has printed what the page shows. Where the page waits a
+// moment, a busy machine may take longer.
 func (r *reader) requireShown(t *testing.T, shown string) {
 	t.Helper()
 	lacking := firstMissing(shown, r.printed)
@@ -175,9 +173,8 @@ func (r *reader) requireShown(t *testing.T, shown string) {
 	require.Empty(t, lacking, "the page shows this line, but what was printed is\n%s", r.printed)
 }
 
-// firstMissing returns the first of the lines shown that is not among those that
-// were printed, in their order. An ellipsis stands for what is different each
-// time.
+// firstMissing returns the first of the shown lines that is missing from the printed ones, in their
+// order. An ellipsis stands for text that differs each time.
 func firstMissing(shown, printed string) string {
 	lines := strings.Split(strings.ReplaceAll(printed, "\r", ""), "\n")
 	for line := range strings.Lines(shown) {

@@ -26,22 +26,23 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/testtool"
 )
 
-// recipes are where the programs of docs/recipes.md are.
+// recipes is the directory of the programs of docs/recipes.md.
 const recipes = "../examples/callers"
 
-// recipe is a program that calls the sidecar, in one of the languages that
-// applications are written in.
+// recipe is a program that calls the sidecar, in one of the languages that applications are written
+// in.
 type recipe struct {
 	language string
-	// needs are the commands that must be there.
+	// needs are the commands that must be installed.
 	needs []string
-	// prepare returns the command that runs the program, once compiled.
+	// prepare compiles the program if necessary, and returns the command that runs it.
 	prepare func(t *testing.T) []string
-	// unix says that the language's library speaks HTTP over Unix sockets.
+	// unix is true if the language's library speaks HTTP over Unix sockets.
 	unix bool
 }
 
-// command returns what runs the program, if all that it needs is here.
+// command returns the command that runs the program, or skips the test if something it needs is
+// missing.
 func (r recipe) command(t *testing.T) []string {
 	t.Helper()
 	for _, needed := range r.needs {
@@ -56,9 +57,10 @@ var programs = []recipe{
 		classes := t.TempDir()
 		mustRun(t, "javac", "-d", classes, recipes+"/java/Checkout.java", recipes+"/java/Json.java")
 		java := func(option string) []string {
-			return []string{"java", option, "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp", classes, "Checkout"} // which starts sooner
+			return []string{"java", option, "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp", classes, "Checkout"} // these options make it start sooner
 		}
-		// It starts in half the time with the classes that a first run needed, if Java is one that keeps them.
+		// With the classes archived by a first run, it starts in half the time, if this version of
+		// Java supports that.
 		kept := filepath.Join(classes, "kept.jsa")
 		run(t, java("-XX:ArchiveClassesAtExit="+kept), newOrders(t, nil).url, "P1")
 		if _, err := os.Stat(kept); err != nil {
@@ -81,7 +83,7 @@ var programs = []recipe{
 		return []string{"php", recipes + "/php/checkout.php"}
 	}},
 	{language: "python", needs: []string{"python3"}, unix: true, prepare: func(t *testing.T) []string {
-		// Not by a version manager's shim, which can take longer than the program.
+		// Bypasses a version manager's shim, which can take longer than the program.
 		python, err := exec.Command("python3", "-c", "import sys; print(sys.executable)").Output()
 		require.NoError(t, err)
 		return []string{strings.TrimSpace(string(python)), recipes + "/python/checkout.py"}
@@ -94,15 +96,14 @@ func mustRun(t *testing.T, name string, args ...string) {
 	require.NoError(t, err, "%s", said)
 }
 
-// run runs a program against the sidecar at the URL, and returns what it says
-// and its exit code.
+// run runs a program against the sidecar at the URL, and returns its output and its exit code.
 func run(t *testing.T, command []string, payermaxURL string, args ...string) (said string, exitCode int) {
 	t.Helper()
 	return begin(t, command, payermaxURL, args...)()
 }
 
-// begin is run for a program that takes its time: it waits only when it is asked
-// for the end.
+// begin is like run for a slow program: it returns at once, and the returned function waits for the
+// end.
 func begin(t *testing.T, command []string, payermaxURL string, args ...string) func() (said string, exitCode int) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
@@ -110,7 +111,7 @@ func begin(t *testing.T, command []string, payermaxURL string, args ...string) f
 	cmd := exec.CommandContext(ctx, command[0], append(command[1:len(command):len(command)], args...)...)
 	cmd.Env = append(os.Environ(), "PAYERMAX_URL="+payermaxURL)
 	for _, name := range []string{"HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"} {
-		cmd.Env = append(cmd.Env, name+"=http://127.0.0.1:9") // where nobody is
+		cmd.Env = append(cmd.Env, name+"=http://127.0.0.1:9") // nothing listens there
 	}
 	said := new(bytes.Buffer)
 	cmd.Stdout, cmd.Stderr = said, said
@@ -121,8 +122,8 @@ func begin(t *testing.T, command []string, payermaxURL string, args ...string) f
 	}
 }
 
-// startRecipeSidecar runs the Caddyfile that is beside the recipes, with a Unix
-// socket as well, as the page tells.
+// startRecipeSidecar runs the recipes' Caddyfile, with a Unix socket as well, as the page
+// describes.
 func startRecipeSidecar(t *testing.T) (tcp, unix string) {
 	t.Helper()
 	config, err := os.ReadFile(recipes + "/Caddyfile")
@@ -139,8 +140,7 @@ func startRecipeSidecar(t *testing.T) (tcp, unix string) {
 	return "http://" + s.addr, "unix:" + socket
 }
 
-// Each program, through everything that docs/errors.md tells an application to
-// expect.
+// Each program handles everything that docs/errors.md tells an application to expect.
 func TestRecipes(t *testing.T) {
 	t.Parallel()
 	nobody := "http://127.0.0.1:" + strconv.Itoa(testnet.FreePort(t))
@@ -163,14 +163,13 @@ func TestRecipes(t *testing.T) {
 				assert.Regexp(t, "^"+session+`order P9: SUCCESS\n$`, said)
 			}
 
-			// A wrong password is no unknown outcome, though Caddy's 401 has no body.
+			// A wrong password is not an unknown outcome, although Caddy's 401 has no body.
 			said, exitCode := run(t, command, unauthorized.URL, "P1")
 			assert.Regexp(t, `^refused: .*401.* before the sidecar saw the request\n$`, said)
 			assert.Equal(t, 1, exitCode)
 
-			// What cannot be sent is tried three times: because PayerMax cannot be
-			// reached, and the sidecar asks for patience (Retry-After); or because
-			// there is no sidecar.
+			// A call that cannot be sent is tried three times: because PayerMax cannot be reached,
+			// and the sidecar asks for a delay (Retry-After); or because there is no sidecar.
 			ran.Add(1)
 			said, exitCode = unreachable()
 			assert.Equal(t, "not sent: SYSTEM_ERROR\n", said)
@@ -182,10 +181,10 @@ func TestRecipes(t *testing.T) {
 	}
 }
 
-// session is what a program says of its session.
+// session matches a program's output about its session.
 const session = `session: [0-9a-f]{32}\n`
 
-// testRecipeOutcomes lets PayerMax be good, strict, slow and broken.
+// testRecipeOutcomes makes PayerMax behave well, strictly, slowly and badly.
 func testRecipeOutcomes(t *testing.T, command []string, sidecar string) {
 	type fault struct {
 		endpoint, fault string
@@ -195,7 +194,7 @@ func testRecipeOutcomes(t *testing.T, command []string, sidecar string) {
 		name     string
 		faults   []fault
 		args     []string
-		says     string // a regular expression
+		says     string // the output, as a regular expression
 		exitCode int
 	}{
 		{"paid", nil, []string{"P1"}, session + `order P1: SUCCESS\n`, 0},
@@ -226,7 +225,7 @@ func testRecipeOutcomes(t *testing.T, command []string, sidecar string) {
 	assert.Equal(t, 3, ordersSent(t, sidecar, "P5"))
 }
 
-// ordersSent counts the orders of that number that reached the sandbox.
+// ordersSent returns how many orders with that number reached the sandbox.
 func ordersSent(t *testing.T, sandbox, outTradeNo string) int {
 	t.Helper()
 	var calls []struct{ Endpoint, Body string }
@@ -240,7 +239,7 @@ func ordersSent(t *testing.T, sandbox, outTradeNo string) int {
 	return count
 }
 
-// The page shows what is in the programs, to the letter.
+// The excerpts on the page match the programs exactly.
 func TestRecipesPage(t *testing.T) {
 	t.Parallel()
 	excerpts := regexp.MustCompile("(?s)<!-- (\\S+) -->\n```\\w+\n(.*?)```").FindAllStringSubmatch(markdown.Page(t, "../docs/recipes.md"), -1)
@@ -256,7 +255,7 @@ func TestRecipesPage(t *testing.T) {
 	}
 }
 
-// Whole Caddyfiles on the pages are ones that Caddy takes.
+// Caddy accepts the complete Caddyfiles on the pages.
 func TestPagesCaddyfiles(t *testing.T) {
 	t.Parallel()
 	pages := markdown.Page(t, "../docs/recipes.md") + markdown.Page(t, "../docs/migration.md")
@@ -272,7 +271,7 @@ func TestPagesCaddyfiles(t *testing.T) {
 	}
 }
 
-// What the migration page tells is what the tests of the SDKs have tried.
+// The migration page describes what the tests of the SDKs have tried.
 func TestMigrationPage(t *testing.T) {
 	t.Parallel()
 	page := markdown.Page(t, "../docs/migration.md")

@@ -16,15 +16,14 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 )
 
-// orders answers sessions and queries well, and orders as the test has it, which
-// may have its own answers to the others as well. It is a gateway, or stands where
-// the sidecar should.
+// orders answers sessions and queries successfully, and orders as the test chooses; the test may
+// override the other answers as well. It plays a gateway, or takes the sidecar's place.
 type orders struct {
 	url    string
-	header http.Header // of the good answers
+	header http.Header // of the successful answers
 
 	mu      sync.Mutex
-	replies map[string]http.HandlerFunc // by the endpoint
+	replies map[string]http.HandlerFunc // keyed by endpoint
 	calls   []string
 }
 
@@ -59,12 +58,12 @@ func (o *orders) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write([]byte(body))
 }
 
-// answers sets how orders are answered from now on, and forgets the calls.
+// answers sets how orders are answered from now on, and discards the recorded calls.
 func (o *orders) answers(order http.HandlerFunc) {
 	o.replying(map[string]http.HandlerFunc{"orderAndPay": order})
 }
 
-// replying sets how each endpoint is answered from now on, and forgets the calls.
+// replying sets how each endpoint is answered from now on, and discards the recorded calls.
 func (o *orders) replying(replies map[string]http.HandlerFunc) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -77,7 +76,7 @@ func (o *orders) called() []string {
 	return o.calls
 }
 
-// replying makes a handler that gives an answer.
+// replying returns a handler that gives an answer.
 func replying(status int, body string, fields ...string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		for _, field := range fields {
@@ -89,16 +88,16 @@ func replying(status int, body string, fields ...string) http.HandlerFunc {
 	}
 }
 
-// fromPayerMax makes a handler that gives an answer of PayerMax's.
+// fromPayerMax returns a handler that gives an answer signed by PayerMax.
 func fromPayerMax(body string) http.HandlerFunc {
 	return replying(http.StatusOK, body, signHeader(body))
 }
 
-// lost is what becomes of an answer when the connection breaks.
+// lost loses the answer: it breaks the connection.
 func lost(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }
 
-// inTurn makes a handler that gives the first reply to the first call, the second
-// to the next, and the last from then on. It has these fields unless a reply sets them.
+// inTurn returns a handler that gives the first reply to the first call, the second to the next,
+// and the last from then on. Answers have these fields unless a reply sets them.
 func inTurn(fields http.Header, replies []http.HandlerFunc) http.HandlerFunc {
 	var calls atomic.Int32
 	return func(w http.ResponseWriter, r *http.Request) {
@@ -107,8 +106,8 @@ func inTurn(fields http.Header, replies []http.HandlerFunc) http.HandlerFunc {
 	}
 }
 
-// Whatever stands in for an answer of PayerMax's to an order, each program asks
-// PayerMax what became of it before it does anything else, and goes nowhere else.
+// Whatever takes the place of PayerMax's answer to an order, each program asks PayerMax for the
+// outcome before it does anything else, and sends nothing anywhere else.
 func TestRecipesAskPayerMax(t *testing.T) {
 	t.Parallel()
 	attacker := newOrders(t, nil)
@@ -121,7 +120,7 @@ func TestRecipesAskPayerMax(t *testing.T) {
 	)
 	location := "Location: " + attacker.url + "/aggregate-pay/api/gateway/orderAndPay"
 
-	// Through a sidecar.
+	// Answers through a sidecar.
 	gateways := map[string]http.HandlerFunc{
 		"a proxy timed out":           replying(504, timedOut),
 		"a proxy is overloaded":       replying(503, refused),
@@ -135,7 +134,7 @@ func TestRecipesAskPayerMax(t *testing.T) {
 		"PayerMax is busy":            replying(200, `{"code":"SYSTEM_ERROR"}`, signHeader(`{"code":"SYSTEM_ERROR"}`)),
 		"the connection breaks":       lost,
 
-		// Of PayerMax's own codes only a few say that there is no order.
+		// Only a few of PayerMax's own codes say that there is no order.
 		"too busy":                           fromPayerMax(`{"code":"SYSTEM_BUSY","msg":""}`),
 		"too busy, and not signed":           replying(200, `{"code":"SYSTEM_BUSY","msg":""}`),
 		"too many requests":                  fromPayerMax(`{"code":"TOO_MANY_REQUEST","msg":""}`),
@@ -145,7 +144,7 @@ func TestRecipesAskPayerMax(t *testing.T) {
 		"a payment that failed, perhaps":     fromPayerMax(refused),
 		"a code that PayerMax has not named": fromPayerMax(timedOut),
 	}
-	// From whatever answers where the sidecar should.
+	// Answers from something in the sidecar's place.
 	impostors := map[string]http.HandlerFunc{
 		"a redirect":                  replying(307, stolen, location),
 		"a redirect that looks right": replying(308, stolen, location, sidecars),
@@ -156,7 +155,7 @@ func TestRecipesAskPayerMax(t *testing.T) {
 		"an empty answer":             replying(200, "", sidecars),
 		"an answer without a code":    replying(200, `{"msg":"STOLEN"}`, sidecars),
 
-		// APPLY_SUCCESS alone does not say what became of an order.
+		// APPLY_SUCCESS alone does not tell the outcome of an order.
 		"a success without data":               replying(200, `{"code":"APPLY_SUCCESS","msg":""}`, sidecars),
 		"a success with null for data":         replying(200, `{"code":"APPLY_SUCCESS","data":null}`, sidecars),
 		"a success with an array for data":     replying(200, `{"code":"APPLY_SUCCESS","data":[{"status":"SUCCESS"}]}`, sidecars),
@@ -198,14 +197,13 @@ func TestRecipesAskPayerMax(t *testing.T) {
 	t.Cleanup(func() { require.Empty(t, attacker.called(), "a redirect was followed") })
 }
 
-// signHeader is the header line with the gateway's signature, for replying.
+// signHeader returns the header line with the gateway's signature, for replying.
 func signHeader(body string) string {
 	return fmt.Sprintf("Sign: %s", sign(testkeys.Gateway(), []byte(body)))
 }
 
-// What PayerMax is asked, and what is said in the end: an order whose outcome was
-// once unknown stays so, whatever a later attempt is answered, until PayerMax says
-// what became of it.
+// Each program makes the expected calls and reports the expected outcome. Once an order's outcome
+// was unknown, it stays unknown, whatever the answers to later attempts, until PayerMax reports it.
 func TestRecipesDecide(t *testing.T) {
 	t.Parallel()
 	const (
@@ -224,13 +222,13 @@ func TestRecipesDecide(t *testing.T) {
 	)
 	type outcome struct {
 		name          string
-		order, query  []http.HandlerFunc // in turn; without a query it finds the order paid
-		says          string             // after the session
+		order, query  []http.HandlerFunc // in turn; without a query reply, the query finds the order paid
+		says          string             // the output after the session
 		exitCode      int
-		orders, asked int // how often
+		orders, asked int // how many of each call
 	}
 	turns := func(replies ...http.HandlerFunc) []http.HandlerFunc { return replies }
-	// Through a sidecar.
+	// Answers through a sidecar.
 	gateways := []outcome{
 		{"paid", turns(fromPayerMax(paid)), nil, `order P1: SUCCESS\n`, 0, 1, 0},
 		{"failed", turns(fromPayerMax(strings.Replace(paid, `"SUCCESS"`, `"FAILED"`, 1))), nil, `order P1: FAILED\n`, 0, 1, 0},
@@ -250,7 +248,7 @@ func TestRecipesDecide(t *testing.T) {
 		{"lost, and the question is refused", turns(lost), turns(fromPayerMax(invalid)), asks + `outcome unknown: .*PARAMS_INVALID.*\n`, 1, 1, 1},
 		{"busy, and busy", turns(fromPayerMax(`{"code":"SYSTEM_BUSY"}`)), turns(fromPayerMax(`{"code":"SYSTEM_BUSY"}`)), asks + `outcome unknown: .*SYSTEM_BUSY\n`, 1, 1, 3},
 	}
-	// From what stands where the sidecar should, for the sidecar's own refusals.
+	// Answers from something in the sidecar's place, such as the sidecar's own refusals.
 	sidecars := []outcome{
 		{"no more calls at first", turns(ownLimit, lost), nil, asks + `order P1: SUCCESS\n`, 0, 2, 1},
 		{"never any calls", turns(ownLimit), nil, `not sent: TOO_MANY_REQUEST\n`, 1, 3, 0},
@@ -293,7 +291,7 @@ func TestRecipesDecide(t *testing.T) {
 				decides(standIn, standIn.url, test)
 			}
 
-			// Without a session there is nothing to pay with.
+			// Without a session, no payment can be made.
 			for _, data := range []string{`null`, `[]`, `"x"`, `{}`, `{"sessionKey":null}`} {
 				session := turns(replying(200, `{"code":"APPLY_SUCCESS","data":`+data+`}`))
 				standIn.replying(map[string]http.HandlerFunc{"applyDropinSession": inTurn(trusted, session)})

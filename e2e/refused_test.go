@@ -14,20 +14,20 @@ import (
 
 const maxBody = 64 << 10
 
-// padded is a valid body of exactly n bytes.
+// padded returns a valid body of exactly n bytes.
 func padded(n int) string {
 	body := validBody()
 	return body + strings.Repeat(" ", n-len(body))
 }
 
-// A request that is not the one call that is signed ends at the sidecar, with a
-// reason, and the gateway sees nothing of it.
+// A request other than the one call that is signed is refused by the sidecar, with a reason, and
+// never reaches the gateway.
 func TestRefuses(t *testing.T) {
 	t.Parallel()
 	gateway := newUpstream(t)
 	s := startSidecar(t, setup{gateway: gateway.url()})
 
-	// to is a valid request to another target.
+	// to returns a valid request with another method and target.
 	to := func(method, target string) string {
 		return requestWith(method+" "+target+" HTTP/1.1", validBody())
 	}
@@ -89,15 +89,15 @@ func TestRefuses(t *testing.T) {
 	res := s.send(t, "HEAD "+endpointPath+" HTTP/1.0\r\nHost: sidecar.example\r\n\r\n")
 	assert.Equal(t, 405, res.status, "HEAD")
 
-	// The limit itself is not over the limit.
+	// A body of exactly the maximum size is accepted.
 	requireSuccess(t, s.post(t, padded(maxBody)))
 	requireSuccess(t, s.send(t, postChunked(padded(maxBody), 4096)))
 	require.Len(t, gateway.received(), 2)
 }
 
-// Whoever declares a body that is too large need not send it to hear that it is
-// not wanted. Otherwise a client that asks first waits in vain, and one that
-// never sends it holds a connection.
+// A client that declares a body that is too large is refused before it sends the body. Otherwise a
+// client that asks first would wait in vain, and one that never sends the body would hold a
+// connection.
 func TestRefusesDeclaredSizeAtOnce(t *testing.T) {
 	t.Parallel()
 	gateway := newUpstream(t)
@@ -120,7 +120,7 @@ func TestRefusesDeclaredSizeAtOnce(t *testing.T) {
 	}
 }
 
-// What two JSON readers could understand differently is refused, with the place.
+// JSON that two parsers could read differently is refused, and the error names the place.
 func TestRefusesAmbiguousJSON(t *testing.T) {
 	t.Parallel()
 	gateway := newUpstream(t)
@@ -185,7 +185,7 @@ func TestRefusesAmbiguousJSON(t *testing.T) {
 	}
 }
 
-// All that is wrong is said at once, each with its place.
+// All violations are reported at once, each with its place.
 func TestRefusesInvalidData(t *testing.T) {
 	t.Parallel()
 	gateway := newUpstream(t)
@@ -213,7 +213,7 @@ func TestRefusesInvalidData(t *testing.T) {
 	s.AwaitLine(t, `"msg":"call"`, `"payermax.outcome":"refused"`, `"data.totalAmount decimals"`)
 }
 
-// An application that breaks off in the middle of its request has sent nothing.
+// If an application disconnects in the middle of its request, nothing was sent.
 func TestIncompleteRequests(t *testing.T) {
 	t.Parallel()
 	gateway := newUpstream(t)

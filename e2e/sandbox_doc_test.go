@@ -20,7 +20,7 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/testtool"
 )
 
-// onSandboxPage returns a block of docs/sandbox.md by the name in the comment before it.
+// onSandboxPage returns the block of docs/sandbox.md whose preceding comment has the name.
 func onSandboxPage(t *testing.T, name string) string {
 	t.Helper()
 	for _, block := range markdown.Blocks(markdown.Page(t, "../docs/sandbox.md")) {
@@ -32,7 +32,7 @@ func onSandboxPage(t *testing.T, name string) string {
 	return ""
 }
 
-// The Go test of the page passes as it stands, in a module that has nothing else.
+// The page's Go test passes unchanged, in a module that contains nothing else.
 func TestSandboxPageGo(t *testing.T) {
 	t.Parallel()
 	root, err := filepath.Abs("..")
@@ -52,7 +52,7 @@ func TestSandboxPageGo(t *testing.T) {
 	assert.Empty(t, string(said))
 }
 
-// bash runs a script of the page, whose port is another one here, where caddy is the binary under test.
+// bash runs a script of the page, with its port replaced; caddy is the binary under test.
 func (p *sandboxPage) bash(t *testing.T, script string) string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
@@ -65,7 +65,7 @@ func (p *sandboxPage) bash(t *testing.T, script string) string {
 	return string(printed)
 }
 
-// sandboxPage is the page's Caddyfile in a folder, with a port that is free.
+// sandboxPage is the page's Caddyfile in a directory, with a free port.
 type sandboxPage struct{ folder, port string }
 
 func newSandboxPage(t *testing.T) *sandboxPage {
@@ -89,7 +89,8 @@ func TestSandboxPageProcess(t *testing.T) {
 	assert.Contains(t, printed, `"verified":true`)
 }
 
-// The service's image is the shipped one with the page's Caddyfile: it serves where the workflow looks for it.
+// The service's image is the shipped one with the page's Caddyfile: it serves on the port that the
+// workflow uses.
 func TestSandboxPageService(t *testing.T) {
 	t.Parallel()
 	testtool.Find(t, "curl")
@@ -103,7 +104,7 @@ func TestSandboxPageService(t *testing.T) {
 	requireSessionAt(t, "127.0.0.1:"+p.port)
 }
 
-// Compose runs Caddyfile.example, in the environment that the page gives it.
+// Compose runs Caddyfile.example, in the environment that the page sets.
 func TestSandboxPageCompose(t *testing.T) {
 	t.Parallel()
 	env := environment{
@@ -121,7 +122,7 @@ func TestSandboxPageCompose(t *testing.T) {
 	requireSessionAt(t, env.address("PAYERMAX_PORT"))
 }
 
-// requireSessionAt opens a session at a sidecar.
+// requireSessionAt opens a session through a sidecar.
 func requireSessionAt(t *testing.T, address string) {
 	t.Helper()
 	answer, err := http.Post("http://"+address+endpointPath, "application/json", strings.NewReader(validBody()))

@@ -13,8 +13,8 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/testnet"
 )
 
-// One sidecar is the sandbox and verifies its notifications, as docs/sandbox.md shows it:
-// the application gets them with the proof, and nobody else's.
+// One sidecar is both the sandbox and the verifier of its notifications, as docs/sandbox.md shows:
+// the application gets the sandbox's notifications with the proof, and no others.
 func TestSandboxNotifiesItsOwnSidecar(t *testing.T) {
 	t.Parallel()
 	application := startApplication(t)
@@ -57,7 +57,7 @@ func TestSandboxNotifiesItsOwnSidecar(t *testing.T) {
 	assert.Empty(t, application.taken())
 }
 
-// Half of such a set-up accepts no notification, and says so at the start.
+// A setup with only one half of this accepts no notification, and says so at the start.
 func TestHalfASandbox(t *testing.T) {
 	t.Parallel()
 	const sandbox, notified, byFile = "payermax /aggregate-pay/* {\ngateway sandbox\n}\n", "payermax_notify /callback* {\nsandbox\n}\n", "by gateway_public_key, but the embedded sandbox"
@@ -89,7 +89,7 @@ func TestHalfASandbox(t *testing.T) {
 	}
 }
 
-// toEndpoint is post for another endpoint.
+// toEndpoint is like post, for another endpoint.
 func toEndpoint(endpoint, body string) string {
 	return requestWith("POST /aggregate-pay/api/gateway/"+endpoint+" HTTP/1.1", body)
 }

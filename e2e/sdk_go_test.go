@@ -2,9 +2,9 @@ package e2e
 
 import "encoding/json"
 
-// The Go SDK: github.com/shareit-payermax/payermax-server-sdk-go@9ea282b0
-// payermax/payermax.go, SendWithUrl. It goes through map[string]interface{}, and
-// so through float64.
+// goSDK is the Go SDK: github.com/shareit-payermax/payermax-server-sdk-go@9ea282b0
+// payermax/payermax.go, SendWithUrl. It decodes into map[string]interface{}, and so numbers become
+// float64.
 var goSDK = officialSDK{
 	base: "/aggregate-pay/api/gateway/",
 	send: func(c sdkConfig, endpoint, data string) sdkCall { // client.Send(endpoint, data)
@@ -14,7 +14,7 @@ var goSDK = officialSDK{
 		}
 		call := map[string]any{
 			"keyVersion": "1", "merchantNo": c.merchantNo, "version": "1.1", "appId": c.appID, "data": members,
-			// Not .000: trailing zeros are missing.
+			// Not .000: trailing zeros are dropped.
 			"requestTime": c.now.UTC().Format("2006-01-02T15:04:05.999Z07:00"),
 		}
 		if c.spMerchantNo != "" {

@@ -13,13 +13,12 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-// The Java SDK: com.payermax:payermax-server-sdk, with the client of
+// javaSDK is the Java SDK, com.payermax:payermax-server-sdk, with the client of
 // github.com/shareit-payermax/payermax-server-sdk@8ad0da08ae70
-// src/main/java/com/payermax/sdk/client/DefaultPayermaxClient.java, the envelope
-// of @5595c2dffc13 src/main/java/com/payermax/sdk/domain/GatewayRequest.java, and
-// the requests of github.com/payermax-all/payermax-server-sdk@7f0556c9 (1.0.15)
-// src/main/java/com/payermax/sdk/req. It serialises with fastjson 1.2.83 and sends
-// with OkHttp 4.12.0.
+// src/main/java/com/payermax/sdk/client/DefaultPayermaxClient.java, the envelope of @5595c2dffc13
+// src/main/java/com/payermax/sdk/domain/GatewayRequest.java, and the requests of
+// github.com/payermax-all/payermax-server-sdk@7f0556c9 (1.0.15) src/main/java/com/payermax/sdk/req.
+// It serialises with fastjson 1.2.83 and sends with OkHttp 4.12.0.
 var javaSDK = officialSDK{
 	base: "/aggregate-pay/api/gateway",
 	send: func(c sdkConfig, endpoint, data string) sdkCall { // client.send(endpoint, JSON.parseObject(data))
@@ -28,12 +27,12 @@ var javaSDK = officialSDK{
 	read: readUnlessForged, // needCheckSign is on
 }
 
-// javaTyped is send() of one of the SDK's request classes.
+// javaTyped sends like send() with one of the SDK's request classes.
 func javaTyped(c sdkConfig, endpoint string, data javaBean) sdkCall {
 	return javaCall(c, endpoint, data)
 }
 
-// javaCall is DefaultPayermaxClient.send: baseUrl.concat("/").concat(apiName).
+// javaCall sends like DefaultPayermaxClient.send: baseUrl.concat("/").concat(apiName).
 func javaCall(c sdkConfig, endpoint string, data any) sdkCall {
 	return okHTTPCall(c, endpoint, "1.0.6", toJSONString(javaBean{
 		"requestTime": javaTime(c.now), "version": "1.4", "appId": orNil(c.appID), "merchantNo": orNil(c.merchantNo),
@@ -41,7 +40,7 @@ func javaCall(c sdkConfig, endpoint string, data any) sdkCall {
 	}))
 }
 
-// javaSDK100 is the SDK before version 1.1 of the API, which called the appId
+// javaSDK100 sends like the SDK before version 1.1 of the API, which called the appId
 // merchantAppId: @ef220fca0b7c src/main/java/com/payermax/sdk/domain/GatewayRequest.java
 func javaSDK100(c sdkConfig, endpoint, data string) sdkCall {
 	return okHTTPCall(c, endpoint, "1.0.0", toJSONString(javaBean{
@@ -50,7 +49,7 @@ func javaSDK100(c sdkConfig, endpoint, data string) sdkCall {
 	}))
 }
 
-// okHTTPCall is a request with the fields that OkHttp adds after the SDK's.
+// okHTTPCall returns a request with the header fields that OkHttp adds after the SDK's.
 func okHTTPCall(c sdkConfig, endpoint, version, body string) sdkCall {
 	fields := []string{"sign: " + sign(c.key, []byte(body)), "sdk-ver: " + version}
 	if c.authToken != "" {
@@ -60,14 +59,14 @@ func okHTTPCall(c sdkConfig, endpoint, version, body string) sdkCall {
 		"Connection: Keep-Alive", "Accept-Encoding: gzip", "User-Agent: okhttp/4.12.0"), body}
 }
 
-// javaTime is DateFormatUtils.format(new Date(), "yyyy-MM-dd'T'HH:mm:ss.SSSXXX"),
-// in the zone of the JVM, which is Z if it is UTC.
+// javaTime formats like DateFormatUtils.format(new Date(), "yyyy-MM-dd'T'HH:mm:ss.SSSXXX"), in the
+// JVM's time zone, which is written as Z if it is UTC.
 func javaTime(now time.Time) string { return now.Format("2006-01-02T15:04:05.000Z07:00") }
 
-// inShanghai puts the JVM there.
+// inShanghai sets the JVM's time zone to Shanghai's.
 func inShanghai(c *sdkConfig) { c.now = c.now.In(time.FixedZone("", 8*60*60)) }
 
-// orNil is null if nothing was configured.
+// orNil returns nil, for null, if nothing was configured.
 func orNil(text string) any {
 	if text == "" {
 		return nil
@@ -75,19 +74,18 @@ func orNil(text string) any {
 	return text
 }
 
-// javaBean is an object whose class has getters. fastjson writes them in the
-// order of their names (SortField is on), without those that are null
-// (WriteMapNullValue is off).
+// javaBean is an object whose class has getters. fastjson writes its members sorted by name
+// (SortField is on), without those that are null (WriteMapNullValue is off).
 type javaBean map[string]any
 
-// javaObject is a com.alibaba.fastjson.JSONObject: a HashMap, which is written in
-// its own order (MapSortField is off).
+// javaObject is a com.alibaba.fastjson.JSONObject: a HashMap, written in its own iteration order
+// (MapSortField is off).
 type javaObject struct {
-	names  []string // as they were put in
+	names  []string // in insertion order
 	values map[string]any
 }
 
-// toJSONString is com.alibaba.fastjson.JSON.toJSONString with its defaults.
+// toJSONString works like com.alibaba.fastjson.JSON.toJSONString with its defaults.
 func toJSONString(value any) string {
 	switch value := value.(type) {
 	case javaBean:
@@ -119,9 +117,9 @@ func toJSONObject(names []string, values map[string]any) string {
 	return "{" + strings.Join(members, ",") + "}"
 }
 
-// quoteAsFastjson is SerializeWriter.writeStringWithDoubleQuote: no slash, no
-// HTML and no letter is escaped, but control characters are, up to U+009F, and
-// the two line separators that JavaScript minds.
+// quoteAsFastjson works like SerializeWriter.writeStringWithDoubleQuote: it escapes no slash, no
+// HTML and no letter, but it escapes control characters up to U+009F, and the two line separators
+// that JavaScript treats as line ends.
 func quoteAsFastjson(text string) string {
 	var out strings.Builder
 	out.WriteByte('"')
@@ -141,13 +139,13 @@ func quoteAsFastjson(text string) string {
 	return out.String()
 }
 
-// parseJavaObject is JSON.parseObject: numbers stay exact (UseBigDecimal is on).
+// parseJavaObject works like JSON.parseObject: numbers stay exact (UseBigDecimal is on).
 func parseJavaObject(text string) javaObject {
 	return parseJSON(text, func(names []string, values map[string]any) any { return javaObject{names, values} }).(javaObject)
 }
 
-// hashMapOrder is the order in which a java.util.HashMap made for 16 entries has
-// its keys: by the bucket of their hash, and within one as they came.
+// hashMapOrder returns keys in the iteration order of a java.util.HashMap created for 16 entries:
+// by the bucket of their hash, and within a bucket by insertion.
 func hashMapOrder(names []string) []string {
 	capacity := 16
 	for 4*len(names) > 3*capacity {
@@ -163,8 +161,8 @@ func hashMapOrder(names []string) []string {
 	return slices.SortedStableFunc(slices.Values(names), func(a, b string) int { return bucket(a) - bucket(b) })
 }
 
-// parseJSON reads an object with its members in their order. object makes
-// objects of the language's own.
+// parseJSON reads an object and keeps the order of its members. object constructs the language's
+// own kind of object.
 func parseJSON(text string, object func(names []string, values map[string]any) any) any {
 	decoder := json.NewDecoder(strings.NewReader(text))
 	decoder.UseNumber()
@@ -202,8 +200,8 @@ func parseJSON(text string, object func(names []string, values map[string]any) a
 	return value()
 }
 
-// The orders that OpenJDK 17 printed for new HashMap<>(16), and strings as
-// fastjson writes them.
+// The expected orders are what OpenJDK 17 printed for new HashMap<>(16), and the expected strings
+// are what fastjson writes.
 func TestJavaSDKWriter(t *testing.T) {
 	t.Parallel()
 	for _, order := range []struct{ put, order string }{

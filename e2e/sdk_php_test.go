@@ -18,11 +18,10 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/testtool"
 )
 
-// The PHP SDK: payermax/sdk, with the client of
-// github.com/shareit-payermax/payermax-server-sdk-php@55f7110e110b
-// src/client/PayermaxClient.php and the envelope of @a9da4db984b2
-// src/domain/GatewayReq.php. It serialises with json_encode and no flags, and
-// sends with Guzzle.
+// phpSDK is the PHP SDK, payermax/sdk, with the client of
+// github.com/shareit-payermax/payermax-server-sdk-php@55f7110e110b src/client/PayermaxClient.php
+// and the envelope of @a9da4db984b2 src/domain/GatewayReq.php. It serialises with json_encode and
+// no flags, and sends with Guzzle.
 var phpSDK = officialSDK{
 	send: func(c sdkConfig, endpoint, data string) sdkCall { // PayermaxClient::send($endpoint, json_decode($data, true))
 		body := jsonEncode(phpArray{
@@ -40,7 +39,7 @@ var phpSDK = officialSDK{
 		return sdkCall{resolve(c.base, "/aggregate-pay/api/gateway/"+endpoint), fields, body}
 	},
 	read: func(res *response) (string, error) {
-		if res.status >= http.StatusBadRequest { // by Guzzle, with the answer in the exception
+		if res.status >= http.StatusBadRequest { // Guzzle throws, with the answer in the exception
 			return "", fmt.Errorf("%d, %s", res.status, res.body)
 		}
 		var answer struct{ Code string }
@@ -50,10 +49,10 @@ var phpSDK = officialSDK{
 		}
 		return string(res.body), nil
 	},
-	members: []string{"spMerchantNo"}, // null, unless there is one
+	members: []string{"spMerchantNo"}, // null unless one is configured
 }
 
-// resolve is what Guzzle makes of base_uri and a path.
+// resolve combines base_uri and a path as Guzzle does.
 func resolve(base, path string) string {
 	u, err := url.Parse(base)
 	if err != nil {
@@ -62,14 +61,13 @@ func resolve(base, path string) string {
 	return u.ResolveReference(&url.URL{Path: path}).String()
 }
 
-// phpArray is an array with names, or an object.
+// phpArray is an associative array, or an object.
 type phpArray struct {
 	names  []string
 	values map[string]any
 }
 
-// jsonDecode is json_decode($text, true), which makes an empty object an empty
-// array.
+// jsonDecode works like json_decode($text, true), which turns an empty object into an empty array.
 func jsonDecode(text string) any {
 	return parseJSON(text, func(names []string, values map[string]any) any {
 		if len(names) == 0 {
@@ -79,7 +77,7 @@ func jsonDecode(text string) any {
 	})
 }
 
-// jsonEncode is json_encode($value).
+// jsonEncode works like json_encode($value).
 func jsonEncode(value any) string {
 	switch value := value.(type) {
 	case phpArray:
@@ -104,7 +102,7 @@ func jsonEncode(value any) string {
 		if err != nil {
 			panic(err)
 		}
-		// As long as it needs no exponent; no amount does.
+		// PHP writes it like this unless it needs an exponent, and no amount does.
 		return strconv.FormatFloat(float, 'f', -1, 64)
 	case nil:
 		return "null"
@@ -113,7 +111,7 @@ func jsonEncode(value any) string {
 	}
 }
 
-// quoteAsPHP escapes slashes, and writes what is not ASCII in UTF-16 units.
+// quoteAsPHP escapes slashes, and escapes non-ASCII characters as UTF-16 code units.
 func quoteAsPHP(text string) string {
 	var out strings.Builder
 	out.WriteByte('"')

@@ -22,28 +22,27 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/sandbox"
 )
 
-// PayerMax's own SDKs can be pointed at the sidecar by their base URL, with a
-// key that signs nothing for anybody (docs/migration.md). These tests hold the
-// sidecar to that. The SDKs are not here: the files sdk_*_test.go write, by the
-// rules of their sources, the bytes that they send, and read answers as they do.
+// PayerMax's own SDKs can be pointed at the sidecar by their base URL, with a key that PayerMax
+// does not know (docs/migration.md). These tests hold the sidecar to that. The SDKs themselves are
+// not used: following the rules of their sources, the files sdk_*_test.go write the bytes that the
+// SDKs send, and read answers as they do.
 
 // officialSDK is one of PayerMax's SDKs, seen from outside.
 type officialSDK struct {
-	// base is what its base URL must be, after the sidecar's address.
+	// base is the path of the SDK's base URL, after the sidecar's address.
 	base string
-	// send returns what it sends when the application hands it this JSON text.
+	// send returns what the SDK sends when the application passes it this JSON text.
 	send func(c sdkConfig, endpoint, data string) sdkCall
-	// read returns what the application gets of an answer: a body, or an
-	// exception.
+	// read returns what the application gets from an answer: a body, or an exception.
 	read func(res *response) (string, error)
-	// members are those of its envelope that the sidecar does not write.
+	// members are the members of the SDK's envelope that the sidecar does not write.
 	members []string
 }
 
 var officialSDKs = map[string]officialSDK{"Java": javaSDK, "Go": goSDK, "PHP": phpSDK}
 
-// sdkConfig is what an application configures an SDK with. All of them want a
-// key; after the migration it is one that PayerMax does not know.
+// sdkConfig is the configuration of an SDK. All SDKs require a key; after the migration it is one
+// that PayerMax does not know.
 type sdkConfig struct {
 	base                                       string
 	appID, merchantNo, spMerchantNo, authToken string
@@ -51,21 +50,21 @@ type sdkConfig struct {
 	now                                        time.Time
 }
 
-// migrated is the configuration that docs/migration.md asks for.
+// migrated returns the configuration that docs/migration.md asks for.
 func migrated(sdk officialSDK) sdkConfig {
 	return sdkConfig{
 		base: "http://127.0.0.1:8080" + sdk.base, appID: appID, merchantNo: merchantNo, key: testkeys.Stranger(), now: time.Now(),
 	}
 }
 
-// sdkCall is a request of an SDK's.
+// sdkCall is a request sent by an SDK.
 type sdkCall struct {
 	url    string
 	fields []string
 	body   string
 }
 
-// raw is the request on the wire.
+// raw returns the request as bytes on the wire.
 func (c sdkCall) raw() string {
 	u, err := url.Parse(c.url)
 	if err != nil {
@@ -75,9 +74,8 @@ func (c sdkCall) raw() string {
 	return requestWith("POST "+u.EscapedPath()+" HTTP/1.1", c.body, fields...)
 }
 
-// readUnlessForged is how the Java and Go SDKs read an answer: whatever its HTTP
-// status, the body goes to the application, but a success only if PayerMax has
-// signed it.
+// readUnlessForged reads an answer like the Java and Go SDKs: they pass the body to the application
+// whatever the HTTP status is, but a success only if PayerMax has signed it.
 func readUnlessForged(res *response) (string, error) {
 	var answer struct{ Code string }
 	if err := json.Unmarshal(res.body, &answer); err != nil {
@@ -89,7 +87,7 @@ func readUnlessForged(res *response) (string, error) {
 	return string(res.body), verify(&testkeys.Gateway().PublicKey, res.body, res.header.Get("sign"))
 }
 
-// recorder is a gateway that checks what arrives as PayerMax does, and shows it.
+// recorder is a gateway that checks requests as PayerMax does, and records them.
 type recorder struct {
 	url   string
 	mu    sync.Mutex
@@ -117,7 +115,7 @@ func newRecorder(t *testing.T) *recorder {
 	return r
 }
 
-// seen returns the calls so far and forgets them.
+// seen returns the calls so far and discards them.
 func (r *recorder) seen() []sandbox.Call {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -126,8 +124,8 @@ func (r *recorder) seen() []sandbox.Call {
 	return calls
 }
 
-// one returns the call, of which there must be exactly one. It may be told a
-// moment after its answer has arrived.
+// one returns the call, of which there must be exactly one. The call may be recorded a moment after
+// its answer has arrived.
 func (r *recorder) one(t *testing.T) sandbox.Call {
 	t.Helper()
 	var calls []sandbox.Call
@@ -139,8 +137,8 @@ func (r *recorder) one(t *testing.T) sandbox.Call {
 	return calls[0]
 }
 
-// requireRestamped checks what the sidecar has made of an SDK's call: its own
-// envelope and signature, the application's data, and nothing of the SDK's.
+// requireRestamped checks what the sidecar has made of an SDK's call: its own envelope and
+// signature, the application's data, and nothing of the SDK's.
 func requireRestamped(t *testing.T, sent sdkCall, got sandbox.Call, version string, members ...string) {
 	t.Helper()
 	require.True(t, got.Verified, got.Unverified)
@@ -161,16 +159,15 @@ func requireRestamped(t *testing.T, sent sdkCall, got sandbox.Call, version stri
 	}
 }
 
-// sdkOrder is an order with the characters that serialisers disagree about.
+// sdkOrder is an order with the characters that serialisers treat differently.
 const sdkOrder = `{"outTradeNo":"NUMBER","integrate":"Direct_Payment","subject":"SUCCESS","totalAmount":19.99,
 	"currency":"USD","country":"US","userId":"U1/2","language":"","reference":"a/b \"c\" \\ d\te",
 	"goodsDetails":[{"goodsId":"com.corps.gp.60","goodsName":"60鑽石 <b>&'€' 😀","quantity":"1","price":"0.99","showUrl":"https://shop.example/a?b=1&c=2"}],
 	"terminalType":"WEB","paymentDetail":{"paymentToken":"332e4cc1af1740aeafe9e7df82aeb5a1","sessionKey":"KEY","tokenForFutureUse":false,
 	"buyerInfo":{"clientIp":"59.82.59.92","userAgent":"Mozilla/5.0 (X11; Linux) \u2028"}}}`
 
-// The Drop-In flow through each SDK. The application has the dummy key only; the
-// gateway verifies each call with the merchant's, and the SDK each answer with
-// the gateway's.
+// The Drop-In flow through each SDK. The application has only the dummy key; the gateway verifies
+// each call with the merchant's key, and the SDK each answer with the gateway's.
 func TestOfficialSDKs(t *testing.T) {
 	t.Parallel()
 	for name, sdk := range officialSDKs {
@@ -204,17 +201,17 @@ func TestOfficialSDKs(t *testing.T) {
 	}
 }
 
-// sdkSession is a session as version 1.5 wants it, with the amount as a number,
-// and typedSession as version 1.6 and the Java SDK's class do.
+// sdkSession is a session in the form of version 1.5, with the amount as a number. typedSession has
+// the form of version 1.6 and of the Java SDK's class.
 const sdkSession = `{"totalAmount":10000,"currency":"IDR","country":"ID","userId":"U10001"}`
 
 var typedSession = javaBean{"totalAmount": "10000", "currency": "IDR", "country": "ID", "userId": "U10001", "componentList": []any{"CARD"}}
 
-// version16 lets the typed session of the Java SDK pass.
+// version16 makes the sidecar accept the Java SDK's typed session.
 const version16 = "endpoints drop_in\nversion applyDropinSession 1.6"
 
-// What the SDKs write around the data varies with their versions, their bugs and
-// their configuration. It makes no difference.
+// What the SDKs write around the data varies with their versions, bugs and configuration. That
+// makes no difference.
 func TestOfficialSDKEnvelopes(t *testing.T) {
 	t.Parallel()
 	gateway := newRecorder(t)
@@ -234,7 +231,7 @@ func TestOfficialSDKEnvelopes(t *testing.T) {
 
 	for name, test := range map[string]struct {
 		call    sdkCall
-		wrote   string // the SDK, in its envelope
+		wrote   string // the version that the SDK wrote in its envelope
 		members []string
 	}{
 		"Java's version 1.4":     {javaTyped(migrated(javaSDK), "applyDropinSession", typedSession), `"version":"1.4"`, nil},
@@ -265,8 +262,8 @@ func TestOfficialSDKEnvelopes(t *testing.T) {
 	s.NeverPrints("token-canary")
 }
 
-// The Java SDK's classes have whole numbers for amounts (Long, in some versions
-// BigDecimal). They go out as they are; what they mean is for PayerMax to judge.
+// The Java SDK's classes have whole numbers for amounts (Long, in some versions BigDecimal). They
+// are sent unchanged; their meaning is for PayerMax to judge.
 func TestOfficialJavaSDKAmounts(t *testing.T) {
 	t.Parallel()
 	gateway := newRecorder(t)
@@ -274,7 +271,7 @@ func TestOfficialJavaSDKAmounts(t *testing.T) {
 	for endpoint, test := range map[string]struct {
 		data  javaBean
 		sends string
-		code  string // PayerMax's
+		code  string // PayerMax's code
 	}{
 		"orderAndPay": {javaBean{
 			"outTradeNo": "P1", "integrate": "Hosted_Checkout", "subject": "SUCCESS", "totalAmount": int64(9007199254740991), "currency": "IDR",
@@ -292,8 +289,8 @@ func TestOfficialJavaSDKAmounts(t *testing.T) {
 	}
 }
 
-// What the sidecar refuses of what an SDK can send. docs/migration.md says of
-// each how to go on.
+// These are the calls of SDKs that the sidecar refuses. For each of them, docs/migration.md says
+// what to do.
 func TestOfficialSDKsRefused(t *testing.T) {
 	t.Parallel()
 	gateway := newRecorder(t)
@@ -341,8 +338,8 @@ func TestOfficialSDKsRefused(t *testing.T) {
 	}
 }
 
-// Without the sidecar, the gateway refuses the dummy key; with the merchant's it
-// verifies, so what is written here is signed as the SDKs do.
+// Without the sidecar, the gateway refuses the dummy key, and accepts the merchant's. That shows
+// that the requests written here are signed as the SDKs sign them.
 func TestOfficialSDKsAlone(t *testing.T) {
 	t.Parallel()
 	gateway := newRecorder(t)
@@ -358,7 +355,7 @@ func TestOfficialSDKsAlone(t *testing.T) {
 	}
 }
 
-// When something goes wrong behind the sidecar, no SDK takes it for a success.
+// If something goes wrong behind the sidecar, no SDK takes it for a success.
 func TestOfficialSDKsAndTrouble(t *testing.T) {
 	t.Parallel()
 	gateway := newUpstream(t)

@@ -19,7 +19,7 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/testnet"
 )
 
-// The canaries, each of which comes into the sidecar by another way.
+// The canaries. Each enters the sidecar in a different way.
 const (
 	canaryData    = "canary-in-the-data"
 	canaryMember  = "canary-in-a-name"
@@ -30,8 +30,8 @@ const (
 	canaryTrailer = "canary-in-a-trailer"
 )
 
-// With the access log and debug on, whatever happens to a call, the process
-// prints no key, no signature and nothing of a body.
+// Whatever happens to a call, the process prints no key, no signature and nothing of a body, even
+// with the access log and debug on.
 func TestLogsHaveNoSecrets(t *testing.T) {
 	t.Parallel()
 	gateway := newUpstream(t)
@@ -47,8 +47,8 @@ func TestLogsHaveNoSecrets(t *testing.T) {
 	requireNoSecrets(t, gateway, kept.String())
 }
 
-// Caddy's access log has the header fields that the application sent, and hides
-// only those that it knows to be secret. A filter takes them out altogether.
+// Caddy's access log contains the header fields that the application sent, and hides only those
+// that Caddy knows to be secret. A filter removes them all.
 func TestLogsHaveNoSecretsOfTheApplication(t *testing.T) {
 	t.Parallel()
 	gateway := newUpstream(t)
@@ -59,16 +59,15 @@ func TestLogsHaveNoSecretsOfTheApplication(t *testing.T) {
 	requireNoSecrets(t, gateway, string(s.terminate(t)))
 }
 
-// requireTalkative checks that the debug log and the access log are on, in which secrets would
-// be.
+// requireTalkative checks that the debug log and the access log are on, because secrets would
+// appear there.
 func (s *sidecar) requireTalkative(t *testing.T) {
 	t.Helper()
 	s.AwaitLine(t, `"msg":"upstream roundtrip"`)
 	s.AwaitLine(t, `"msg":"handled request"`)
 }
 
-// withoutRequestFields takes out of an access log's line what the application
-// sent as header fields.
+// withoutRequestFields removes from an access log line the header fields that the application sent.
 func withoutRequestFields(t *testing.T, line string) string {
 	t.Helper()
 	var entry map[string]any
@@ -83,8 +82,8 @@ func withoutRequestFields(t *testing.T, line string) string {
 	return string(kept) + "\n"
 }
 
-// provoke brings about everything that could make the sidecar talkative, with
-// canaries in every part of every request.
+// provoke triggers everything that could make the sidecar print a secret, with canaries in every
+// part of every request.
 func provoke(t *testing.T, gateway *upstream, s *sidecar) {
 	t.Helper()
 	fields := []string{
@@ -100,7 +99,7 @@ func provoke(t *testing.T, gateway *upstream, s *sidecar) {
 	trailers := append([]string{"Content-Length:", "Transfer-Encoding: chunked", "Trailer: sign"}, fields...)
 	require.Equal(t, http.StatusOK, s.send(t, post(chunked(body, 9, "sign: "+canaryTrailer), trailers...)).status)
 
-	// Refused by the sidecar.
+	// Requests that the sidecar refuses.
 	for _, refused := range []string{
 		strings.Replace(body, `"ID"`, `"`+canaryData+`"`, 1), // by the rules
 		strings.Replace(body, `"IDR"`, `"`+canaryData, 1),    // by the reader
@@ -115,7 +114,7 @@ func provoke(t *testing.T, gateway *upstream, s *sidecar) {
 	}
 	require.Equal(t, http.StatusUnsupportedMediaType, s.post(t, body, append(fields, "Content-Type: "+canaryData)...).status)
 
-	// Refused on the way back, or without a way back.
+	// Answers that are withheld, or that never arrive.
 	for _, reply := range []reply{
 		answerWith(message("200 OK", answer, typeJSON)),
 		answerWith(message("200 OK", answer+" ", typeJSON, signField(answer))),
@@ -136,7 +135,7 @@ func provoke(t *testing.T, gateway *upstream, s *sidecar) {
 	require.Equal(t, http.StatusBadGateway, s.post(t, body, fields...).status)
 }
 
-// requireNoSecrets looks for everything that must not be printed.
+// requireNoSecrets checks that nothing secret was printed.
 func requireNoSecrets(t *testing.T, gateway *upstream, printed string) {
 	t.Helper()
 	for _, canary := range []string{canaryData, canaryMember, canarySign, canaryCookie, canaryBearer, canaryAnswer, canaryTrailer} {
@@ -151,12 +150,12 @@ func requireNoSecrets(t *testing.T, gateway *upstream, printed string) {
 		signatures = append(signatures, r.values("sign")...)
 	}
 	for _, signature := range signatures {
-		part := signature[:20] // which would be bad enough
+		part := signature[:20] // even this much must not be printed
 		require.False(t, strings.Contains(printed, part), "a signature was printed: %s", linesWith(printed, part))
 	}
 }
 
-// linesWith shows where a text has a part: the beginnings of the first lines.
+// linesWith shows where a text contains a part: the beginnings of the first lines that do.
 func linesWith(text, part string) string {
 	const lines, columns = 3, 400
 	var found []string
@@ -168,8 +167,8 @@ func linesWith(text, part string) string {
 	return fmt.Sprintf("%d lines, such as\n%s", len(found), strings.Join(found[:min(len(found), lines)], "\n"))
 }
 
-// A token in a header of the application's is in no line of Caddy's access log with the
-// filter that the page shows.
+// With the filter that the page shows, no line of Caddy's access log contains a token from the
+// application's header.
 func TestAccessLogHidesTokens(t *testing.T) {
 	t.Parallel()
 	page, err := os.ReadFile("../docs/operations.md")
@@ -178,7 +177,7 @@ func TestAccessLogHidesTokens(t *testing.T) {
 	require.Contains(t, string(page), filter)
 
 	gateway := newUpstream(t)
-	gateway.lenient = true // about the token's field
+	gateway.lenient = true // accepts the token's field
 	port := testnet.FreePort(t)
 	addr := "127.0.0.1:" + strconv.Itoa(port)
 	block := payermaxBlock(t, setup{gateway: gateway.url(), options: "sp_merchant_no 300\nmerchant_auth_token {http.request.header.merchantAuthToken}"})
@@ -189,8 +188,8 @@ func TestAccessLogHidesTokens(t *testing.T) {
 	s.NeverPrints(canaryBearer)
 }
 
-// A password that has come to the wrong place in the config is in nothing that the commands
-// print about it.
+// If a password is in the wrong place in the config, nothing that the commands print about the
+// config contains it.
 func TestErrorsAboutTheConfigRepeatNoPassword(t *testing.T) {
 	t.Parallel()
 	const password = "canary-password"
@@ -212,7 +211,7 @@ func TestErrorsAboutTheConfigRepeatNoPassword(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			file := filepath.Join(t.TempDir(), "config.json")
-			// Without debug, since Caddy's own debug log prints the whole config.
+			// Without debug, because Caddy's own debug log prints the whole config.
 			require.NoError(t, os.WriteFile(file, []byte(strings.Replace(test.config, "debug\n", "", 1)), 0o600))
 			ctx, cancel := context.WithTimeout(t.Context(), patience)
 			defer cancel()

@@ -14,15 +14,15 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/testnet"
 )
 
-// newShadowUpstream is a gateway for requests that the sidecar has not signed,
-// and about which there is no invariant: it gets what the application sent.
+// newShadowUpstream returns a gateway for requests that the sidecar did not sign. It does not check
+// them, because it gets what the application sent.
 func newShadowUpstream(t *testing.T) *upstream {
 	t.Helper()
 	return open(t, anyPort, nil)
 }
 
-// signedByApplication is a body as no sidecar would write it: the application's
-// own version, time, order and white space.
+// signedByApplication returns a body that no sidecar would write: with the application's own
+// version, time, order and white space.
 func signedByApplication() string {
 	block, _ := data()
 	return `{ "data": ` + strings.ReplaceAll(block, ",", " ,\n\t") + `,
@@ -30,19 +30,19 @@ func signedByApplication() string {
 	"appId":"` + appID + `","merchantNo":"` + merchantNo + `", "x\u002dtra": "\/"}` + "\r\n"
 }
 
-// startShadow runs a sidecar in shadow mode that shows its metrics.
+// startShadow runs a sidecar in shadow mode with metrics.
 func startShadow(t *testing.T, gateway *upstream, options string) *sidecar {
 	return startSidecar(t, setup{gateway: gateway.url(), options: "shadow\n" + options, site: "metrics /metrics"})
 }
 
-// requireShadow checks how many signatures were found to be what.
+// requireShadow checks how many signatures had a result.
 func requireShadow(t *testing.T, s *sidecar, result string, count int) {
 	t.Helper()
 	requireMetric(t, "http://"+s.addr, fmt.Sprintf("caddy_payermax_shadow_signatures_total{endpoint=%q,result=%q}", "applyDropinSession", result), fmt.Sprint(count))
 }
 
-// What the application has signed arrives as it was, byte for byte, with the
-// application's signature and its other header fields.
+// What the application has signed arrives unchanged, byte for byte, with the application's
+// signature and its other header fields.
 func TestShadowPassesOn(t *testing.T) {
 	t.Parallel()
 	gateway := newShadowUpstream(t)
@@ -87,8 +87,7 @@ func TestShadowPassesOn(t *testing.T) {
 	s.AwaitLine(t, `"msg":"call"`, `"shadow":"agree"`, `"payermax.outcome":"answered"`)
 }
 
-// The sidecar tells a signature that it would have made from one that it would
-// not, and lets both pass.
+// The sidecar distinguishes signatures that it would have made from others, and lets both pass.
 func TestShadowCompares(t *testing.T) {
 	t.Parallel()
 	gateway := newShadowUpstream(t)
@@ -98,7 +97,7 @@ func TestShadowCompares(t *testing.T) {
 	for name, test := range map[string]struct {
 		fields func(body string) []string
 		result string
-		logs   []string // parts of the line that warns
+		logs   []string // parts of the warning
 	}{
 		"the same key":       {func(body string) []string { return []string{"sign: " + own(body)} }, "agree", nil},
 		"SIGN":               {func(body string) []string { return []string{"SIGN: " + own(body)} }, "agree", nil},
@@ -144,8 +143,8 @@ func TestShadowCompares(t *testing.T) {
 	}
 }
 
-// The application answers for its requests still: what the sidecar would have
-// refused, it only tells of.
+// The application remains responsible for its requests: the sidecar only reports what it would have
+// refused.
 func TestShadowOnlyWarns(t *testing.T) {
 	t.Parallel()
 	gateway := newShadowUpstream(t)
@@ -171,13 +170,12 @@ func TestShadowOnlyWarns(t *testing.T) {
 	}
 	requireMetric(t, "http://"+s.addr, `caddy_payermax_violations_total{action="warned",endpoint="applyDropinSession",field="data.country",rule="pattern"}`, "1")
 	s.AwaitLine(t, `"msg":"call"`, `"warned":["data.country pattern"]`)
-	// The signature is right over whatever it is that was signed.
+	// The signature is correct for each of these bodies.
 	requireShadow(t, s, "agree", 8)
 	s.NeverPrints("canary")
 }
 
-// In shadow mode, the answer belongs to the application even if it cannot be
-// verified; that is counted.
+// In shadow mode, the application gets the answer even if it cannot be verified; that is counted.
 func TestShadowAnswersPass(t *testing.T) {
 	t.Parallel()
 	gateway := newShadowUpstream(t)
@@ -211,7 +209,7 @@ func TestShadowAnswersPass(t *testing.T) {
 		requireMetric(t, "http://"+s.addr, fmt.Sprintf("caddy_payermax_answers_total{result=%q}", result), count)
 	}
 
-	// A redirect would have the application send its request to somebody else.
+	// A redirect would make the application send its request to another host.
 	for _, redirect := range [][]byte{
 		message("307 Temporary Redirect", success, typeJSON, "Location: https://elsewhere.example/"),
 		message("302 Found", success, typeJSON, signField(success), "Location: https://elsewhere.example/"),
@@ -223,7 +221,7 @@ func TestShadowAnswersPass(t *testing.T) {
 		requireOwnHeader(t, res)
 	}
 
-	// Without an answer, the sidecar has to say something.
+	// Without an answer, the sidecar answers itself.
 	gateway.answers(closing(nil))
 	body := signedByApplication()
 	requireRefusal(t, s.post(t, body, "sign: "+sign(testkeys.Merchant(), []byte(body))), http.StatusBadGateway, "REQUEST_TIMEOUT")
@@ -231,8 +229,8 @@ func TestShadowAnswersPass(t *testing.T) {
 	requireRefusal(t, s.post(t, body, "sign: "+sign(testkeys.Merchant(), []byte(body))), http.StatusBadGateway, "SYSTEM_ERROR")
 }
 
-// An endpoint that is not enabled is refused in shadow mode too, and so is what
-// is no call.
+// In shadow mode, too, an endpoint that is not enabled is refused, and so is a request that is not
+// a call.
 func TestShadowRefuses(t *testing.T) {
 	t.Parallel()
 	gateway := newShadowUpstream(t)
@@ -259,8 +257,8 @@ func TestShadowRefuses(t *testing.T) {
 	assert.NotRegexp(t, `caddy_payermax_shadow_signatures_total\{.*\} [1-9]`, get(t, "http://"+s.addr+"/metrics"))
 }
 
-// The application's signature, and what else authenticates it at PayerMax, is as
-// little in the debug log as the sidecar's own.
+// Like the sidecar's own signature, the application's signature and whatever else authenticates it
+// at PayerMax do not appear in the debug log.
 func TestShadowLogsHaveNoSecrets(t *testing.T) {
 	t.Parallel()
 	gateway := newShadowUpstream(t)
@@ -292,8 +290,8 @@ func TestShadowLogsHaveNoSecrets(t *testing.T) {
 	}
 }
 
-// A service provider's application sends a token beside its signature. Caddy
-// takes header fields with underscores only if it is told to expect them.
+// A service provider's application sends a token along with its signature. Caddy accepts header
+// fields with underscores only if it is configured to expect them.
 func TestShadowOfServiceProvider(t *testing.T) {
 	t.Parallel()
 	gateway := newShadowUpstream(t)
@@ -313,7 +311,7 @@ func TestShadowOfServiceProvider(t *testing.T) {
 	s.NeverPrints("canary")
 }
 
-// With several merchants, the one is compared with that the request is for.
+// With several merchants, a signature is compared with that of the merchant the request is for.
 func TestShadowOfSeveralMerchants(t *testing.T) {
 	t.Parallel()
 	gateway := newShadowUpstream(t)
@@ -326,7 +324,7 @@ func TestShadowOfSeveralMerchants(t *testing.T) {
 	}{
 		{"100", testkeys.Merchant()}, {"200", testkeys.Stranger()}, // agree
 		{"100", testkeys.Stranger()}, {"200", testkeys.Merchant()}, // disagree
-		{"300", testkeys.Merchant()}, {"", testkeys.Merchant()}, // nobody's
+		{"300", testkeys.Merchant()}, {"", testkeys.Merchant()}, // no merchant matches
 	} {
 		body := forMerchant(test.number)
 		signature := sign(test.key, []byte(body))

@@ -9,9 +9,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The Caddy that these tests are is the one that is shipped: main_test.go imports and
-// does what caddy/main.go does, to the letter. A program cannot be imported, and
-// whoever builds a Caddy of their own looks for its imports in caddy/main.go.
+// The Caddy in these tests is the shipped one: main_test.go has exactly the imports and the main
+// function of caddy/main.go. It is a copy because a program cannot be imported, and because people
+// who build their own Caddy look for its imports in caddy/main.go.
 func TestIsTheCaddyThatIsShipped(t *testing.T) {
 	t.Parallel()
 	program := func(path, clause string) string {

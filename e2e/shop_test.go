@@ -20,26 +20,26 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/testprocess"
 )
 
-// buyer is somebody with a browser at the example shop.
+// buyer is a buyer with a browser at the example shop.
 type buyer struct {
 	*testbrowser.Browser
 	t             *testing.T
 	shop, sandbox string
 }
 
-// inCard finds an element of the card form.
+// inCard returns a JavaScript expression for an element of the card form.
 func inCard(selector string) string {
 	return fmt.Sprintf(`document.querySelector("#card > div").shadowRoot.querySelector(%q)`, selector)
 }
 
-// fillIn opens the checkout and fills in the test card, whose payment goes as it says.
+// fillIn opens the checkout and fills in the test card for an outcome of the payment.
 func (b *buyer) fillIn(outcome string) {
 	b.t.Helper()
 	b.Open(b.shop)
 	b.refill(outcome)
 }
 
-// refill is fillIn for a form that is already open.
+// refill is like fillIn, for a form that is already open.
 func (b *buyer) refill(outcome string) {
 	b.t.Helper()
 	b.WaitFor(`document.querySelector("#card > div")?.shadowRoot.querySelector("[name=fill]") != null`)
@@ -49,7 +49,8 @@ func (b *buyer) refill(outcome string) {
 
 func (b *buyer) pay() { b.t.Helper(); b.Run(`document.getElementById("pay").click()`) }
 
-// sees waits until the order's page shows the outcome, and what the shop has learnt it by.
+// sees waits until the order's page shows the outcome, and the events from which the shop learnt
+// it.
 func (b *buyer) sees(outcome string, events ...string) {
 	b.t.Helper()
 	b.WaitFor(`location.pathname.startsWith("/orders/") && document.getElementById("outcome").textContent === "` + outcome + `"`)
@@ -58,7 +59,7 @@ func (b *buyer) sees(outcome string, events ...string) {
 	}
 }
 
-// press presses a button of the bank's page, which is open over the checkout.
+// press presses a button on the bank's page, which is open over the checkout.
 func (b *buyer) press(result string) {
 	b.t.Helper()
 	b.WaitFor(inCard("dialog") + ` != null`)
@@ -79,8 +80,8 @@ func (b *buyer) control(method, path, body string) {
 	require.Equal(b.t, http.StatusNoContent, answer.StatusCode)
 }
 
-// A browser walks the checkout that payermax-demo --serve names: each payment ends as it should, and the shop knows by a
-// notification, through payermax_notify.
+// A browser goes through the checkout that payermax-demo --serve names: each payment ends as it
+// should, and the shop learns the outcome from a notification, through payermax_notify.
 func TestShop(t *testing.T) {
 	t.Parallel()
 	b := &buyer{Browser: testbrowser.New(t, "--window-size=800,900"), t: t}
@@ -113,7 +114,7 @@ func TestShop(t *testing.T) {
 	b.press("FAILED")
 	b.sees("The payment has failed", "FAILED (notification)")
 
-	// Who closes the bank's page can come back to it, from the order.
+	// A buyer who closes the bank's page can return to it from the order.
 	b.fillIn("3DS")
 	b.pay()
 	b.WaitFor(inCard("dialog") + ` != null`)
@@ -125,7 +126,7 @@ func TestShop(t *testing.T) {
 	b.Run(`document.querySelector("button[value=SUCCESS]").click()`)
 	b.sees("Paid. Thank you!", "SUCCESS (notification)")
 
-	// A session that has expired costs the buyer the card form, and no more.
+	// An expired session costs the buyer the card form, and nothing else.
 	b.fillIn("")
 	b.control(http.MethodDelete, "sessions", "")
 	b.pay()
@@ -150,7 +151,7 @@ func TestShop(t *testing.T) {
 	assert.NotRegexp(t, `4444.?3333|3333.?2222`, get(t, b.sandbox+"calls"), "the card stays in the browser")
 }
 
-// startDemo runs payermax-demo --serve until the end of the test and returns what it has told.
+// startDemo runs payermax-demo --serve until the end of the test and returns its output.
 func startDemo(t *testing.T) (told string) {
 	t.Helper()
 	cmd := caddyCommand(t, context.Background(), nil, "payermax-demo", "--serve", "--port", "0")
@@ -167,7 +168,8 @@ func startDemo(t *testing.T) (told string) {
 	return told
 }
 
-// The shop by itself starts, shows its page, and takes no notification where buyers are.
+// Run on its own, the shop starts, shows its page, and takes no notification at the address for
+// buyers.
 func TestShopServes(t *testing.T) {
 	t.Parallel()
 	program := filepath.Join(t.TempDir(), "shop")

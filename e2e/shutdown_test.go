@@ -19,14 +19,14 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/testprocess"
 )
 
-// A call that outlives the grace period is given up, and has its one line in the log,
-// wherever the log goes and whichever config it was begun with. The application is
-// told, as long as it can be.
+// A call that outlives the grace period is given up, and has one line in the log, wherever the log
+// goes and whichever config was active when the call began. The application is told, as long as
+// that is possible.
 func TestGraceEnds(t *testing.T) {
 	for name, test := range map[string]struct {
-		globals string // beside grace_period
+		globals string // in addition to grace_period
 		signals []syscall.Signal
-		reload  bool // while the call is under way
+		reload  bool // reload while the call is in flight
 	}{
 		"SIGTERM":                  {signals: []syscall.Signal{syscall.SIGTERM}},
 		"SIGTERM, twice":           {signals: []syscall.Signal{syscall.SIGTERM, syscall.SIGTERM}},
@@ -49,7 +49,7 @@ func TestGraceEnds(t *testing.T) {
 			}
 
 			if len(test.signals) == 0 {
-				// The answer comes in the very moment at which the grace period ends.
+				// The answer arrives at the moment at which the grace period ends.
 				s.Signal(t, syscall.SIGTERM)
 				time.AfterFunc(time.Second, func() { close(gateway.release) })
 			}
@@ -78,21 +78,21 @@ func TestGraceEnds(t *testing.T) {
 	}
 }
 
-// reload has the sidecar load its config once more, and waits until it has.
+// reload makes the sidecar reload its config, and waits until it has done so.
 func reload(t *testing.T, s *sidecar, logFile string) {
 	t.Helper()
 	s.Signal(t, syscall.SIGUSR1)
 	s.Await(t, "to reload", func(soFar testprocess.Printed) bool {
-		text, _ := os.ReadFile(logFile) // which only some have
+		text, _ := os.ReadFile(logFile) // only some tests have one
 		return (soFar + testprocess.Printed(text)).Has(reloaded)
 	})
 }
 
-// A call for which there is no connection yet when the grace period ends was not
-// sent, and the line says so.
+// If a call has no connection yet when the grace period ends, it was not sent, and its log line
+// says so.
 func TestGraceEndsBeforeItIsSent(t *testing.T) {
 	t.Parallel()
-	frozen, err := net.Listen("tcp", anyPort) // which takes the connection, but speaks no TLS
+	frozen, err := net.Listen("tcp", anyPort) // accepts the connection, but never starts TLS
 	require.NoError(t, err)
 	defer frozen.Close()
 	s := startSidecar(t, setup{gateway: "https://" + frozen.Addr().String(), options: "endpoints drop_in", globals: "grace_period 1s"})

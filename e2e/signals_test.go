@@ -17,22 +17,22 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/testnet"
 )
 
-// event is what happens to a sidecar while there are calls at every stage.
+// event is something that happens to a sidecar while there are calls at every stage.
 type event struct {
-	network string // that the sidecar listens on, such as handover/; plain TCP if none
-	options string // of the config, for all servers
+	network string // what the sidecar listens on, such as handover/; plain TCP if empty
+	options string // for all servers
 	happens func(t *testing.T, s *sidecar, admin string)
-	ends    map[stage]end // of the calls
-	exits   bool          // whether the process ends
+	ends    map[stage]end // how the calls end
+	exits   bool          // the process exits
 }
 
 var (
-	// allServed is what becomes of calls if nothing has happened.
+	// allServed is how calls end if nothing happens.
 	allServed = map[stage]end{idle: answered, inHeader: answered, inBody: answered, atGateway: answered, inAnswer: answered}
-	// begunServed is what becomes of them if the server is replaced or ends:
-	// net/http closes connections on which it has read no whole header.
+	// begunServed is how they end if the server is replaced or ends: net/http closes connections on
+	// which it has not read a complete header.
 	begunServed = map[stage]end{idle: unserved, inHeader: unserved, inBody: answered, atGateway: answered, inAnswer: answered}
-	// noneServed is what becomes of them if the process ends before they do.
+	// noneServed is how they end if the process exits first.
 	noneServed = map[stage]end{idle: unserved, inHeader: unserved, inBody: unserved, atGateway: givenUp, inAnswer: halfAnswered}
 )
 
@@ -42,10 +42,9 @@ const (
 	graceEnded = "server shutdown"
 )
 
-// Signals and new configs, while calls that move money are at every stage of
-// their way: each is answered or not made, and the application can tell. Only a
-// process that has to end before its calls do gives some up that were made, and says
-// so.
+// Signals and new configs arrive while calls that move money are at every stage. Each call is
+// answered or not made, and the application can tell which. Only a process that must exit before
+// its calls finish gives up calls that were made, and says so.
 func TestEventsAtEveryStage(t *testing.T) {
 	for name, event := range map[string]event{
 		"SIGHUP, SIGUSR2, SIGPIPE": {happens: signalled("not implemented", syscall.SIGPIPE, syscall.SIGUSR2, syscall.SIGHUP), ends: allServed},
@@ -74,7 +73,7 @@ func TestEventsAtEveryStage(t *testing.T) {
 			event.happens(t, s, admin)
 			for _, c := range calls {
 				if c.at == idle && event.ends[idle] == unserved {
-					c.awaitClose(t) // for the log is ahead of what it tells
+					c.awaitClose(t) // the log line comes before the connection is closed
 				}
 			}
 			close(gateway.release)
@@ -93,7 +92,7 @@ func TestEventsAtEveryStage(t *testing.T) {
 	}
 }
 
-// startWithAdmin runs a sidecar that can be given another config.
+// startWithAdmin runs a sidecar that can be given a new config.
 func startWithAdmin(t *testing.T, gateway *upstream, event event) (s *sidecar, admin string) {
 	t.Helper()
 	port, adminPort := testnet.FreePort(t), testnet.FreePort(t)
@@ -104,7 +103,7 @@ func startWithAdmin(t *testing.T, gateway *upstream, event event) (s *sidecar, a
 	return start(t, "127.0.0.1:"+strconv.Itoa(port), config, nil), fmt.Sprintf("http://127.0.0.1:%d", adminPort)
 }
 
-// signalled sends signals and waits for a line in the log.
+// signalled returns a function that sends signals and waits for a line in the log.
 func signalled(line string, signals ...syscall.Signal) func(t *testing.T, s *sidecar, admin string) {
 	return func(t *testing.T, s *sidecar, _ string) {
 		for _, signal := range signals {
@@ -114,40 +113,39 @@ func signalled(line string, signals ...syscall.Signal) func(t *testing.T, s *sid
 	}
 }
 
-// terminated ends the process, whatever is under way.
+// terminated ends the process, whatever calls are in flight.
 func terminated(t *testing.T, s *sidecar, admin string) {
 	signalled(graceEnded, syscall.SIGTERM)(t, s, admin)
 	s.awaitEnd(t)
 }
 
-// reloadNonsense has the sidecar read a config that it cannot take.
+// reloadNonsense makes the sidecar read a config that it cannot load.
 func reloadNonsense(t *testing.T, s *sidecar, admin string) {
 	require.NoError(t, os.WriteFile(s.config, []byte("{\n\tnonsense\n}\n"), 0o600))
 	signalled(notTaken, syscall.SIGUSR1)(t, s, admin)
 }
 
-// loadAnew gives the sidecar its own config once more.
+// loadAnew loads the sidecar's own config again.
 func loadAnew(t *testing.T, s *sidecar, admin string) {
 	config, err := os.ReadFile(s.config)
 	require.NoError(t, err)
 	load(t, admin, "text/caddyfile", string(config))
 }
 
-// load gives a running Caddy a config.
+// load loads a config into a running Caddy.
 func load(t *testing.T, admin, contentType, config string) {
 	t.Helper()
 	require.Empty(t, tryToLoad(t, admin, contentType, config))
 }
 
-// tryToLoad gives a running Caddy a config, and returns what it says against it, if
-// anything.
+// tryToLoad loads a config into a running Caddy, and returns the error message, or "".
 func tryToLoad(t *testing.T, admin, contentType, config string) string {
 	t.Helper()
 	request, err := http.NewRequest(http.MethodPost, admin+"/load", strings.NewReader(config))
 	require.NoError(t, err)
 	request.Header.Set("Content-Type", contentType)
-	request.Header.Set("Cache-Control", "must-revalidate") // or the same config would not be loaded
-	// Each reload replaces the admin endpoint, and with it the connections to it.
+	request.Header.Set("Cache-Control", "must-revalidate") // without this, an unchanged config would not be loaded
+	// Each reload replaces the admin endpoint, and so closes its connections.
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	answer, err := client.Do(request)
 	require.NoError(t, err)
@@ -160,7 +158,7 @@ func tryToLoad(t *testing.T, admin, contentType, config string) string {
 	return answer.Status + ": " + string(said)
 }
 
-// reloadByCommand runs Caddy's own command.
+// reloadByCommand runs Caddy's reload command.
 func reloadByCommand(t *testing.T, s *sidecar, _ string) {
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()

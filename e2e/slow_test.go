@@ -12,27 +12,27 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Clients that are slower than the server's timeouts allow lose their connection.
-// What they have not sent is not made a call of, and what they do not read was
-// made once, with its line in the log.
+// Clients slower than the server's timeouts lose their connection. A request that was not sent
+// completely does not become a call. A call whose answer is not read was made once, and has its
+// line in the log.
 func TestSlowClients(t *testing.T) {
 	t.Parallel()
 	gateway := newStagedGateway(t)
 	s, health := startWithHealth(t, "servers {\ntimeouts {\nread_header 3s\nread_body 4s\nwrite 5s\n}\n}",
 		setup{gateway: gateway.url(), options: "endpoints drop_in"})
 
-	// They are slow all at once.
+	// All of them are slow at the same time.
 	var senders []slowSender
 	var readers []staged
 	for endpoint := range moving {
 		senders = append(senders, s.sendSlowly(t, endpoint)...)
 		readers = append(readers, gateway.begin(t, s, inAnswer, endpoint))
 	}
-	s.awaitCalls(t, len(readers), "answered") // nobody has read these yet
+	s.awaitCalls(t, len(readers), "answered") // nobody has read the answers yet
 
 	for _, c := range senders {
 		t.Run(c.name, func(t *testing.T) {
-			res, err := c.roundTrip("") // the call is on its way already, as far as it gets
+			res, err := c.roundTrip("") // the call is already being sent, as far as it gets
 			assert.Empty(t, gateway.about(c.number))
 			switch {
 			case c.begun:
@@ -41,7 +41,7 @@ func TestSlowClients(t *testing.T) {
 				s.requireLogged(t, res, "refused")
 			case err != nil:
 				require.ErrorIs(t, err, io.ErrUnexpectedEOF)
-			default: // what there was of the last line has gone to net/http's head
+			default: // net/http took what had arrived of the last line as part of the header
 				require.Equal(t, http.StatusBadRequest, res.status)
 				require.NotContains(t, res.header, "Proxy-Status")
 				require.True(t, res.close)
@@ -57,8 +57,8 @@ func TestSlowClients(t *testing.T) {
 	requireSuccess(t, s.post(t, validBody()))
 }
 
-// Without the server's own timeouts, a body that does not arrive ends with the call's
-// time, and a connection that was used in time outlives it.
+// Without the server's own timeouts, a body that does not arrive ends with the call's timeout, and
+// a connection that was used in time stays open.
 func TestSlowBodyEndsWithTimeout(t *testing.T) {
 	t.Parallel()
 	gateway := newUpstream(t)
@@ -75,22 +75,21 @@ func TestSlowBodyEndsWithTimeout(t *testing.T) {
 	requireSuccess(t, kept.send(t, post(validBody())))
 }
 
-// slowSender is a client that takes its time to send a call, or does not send all
-// of it.
+// slowSender is a client that sends a call slowly, or never sends all of it.
 type slowSender struct {
 	*client
 	name   string
 	number string
-	begun  bool // whether the header arrives, and so the call begins
+	begun  bool // the complete header arrives, so the call begins
 }
 
-// sendSlowly makes slow senders of each kind, who send on by themselves.
+// sendSlowly starts slow senders of each kind, which keep sending by themselves.
 func (s *sidecar) sendSlowly(t *testing.T, endpoint string) (senders []slowSender) {
 	t.Helper()
 	raw, number := payment(endpoint, "slow")
 	body := strings.Index(raw, "\r\n\r\n") + len("\r\n\r\n")
 	for name, test := range map[string]struct {
-		from, to int // what is sent byte by byte, after what is before
+		from, to int // the range sent byte by byte, after everything before it
 		begun    bool
 	}{
 		"header drips":             {0, body, false},
@@ -112,7 +111,7 @@ func (s *sidecar) sendSlowly(t *testing.T, endpoint string) (senders []slowSende
 	return senders
 }
 
-// drip sends ten bytes a second, as long as somebody takes them.
+// drip sends ten bytes a second, as long as the other side takes them.
 func drip(conn net.Conn, text string) {
 	for i := range len(text) {
 		if _, err := io.WriteString(conn, text[i:i+1]); err != nil {
@@ -122,18 +121,18 @@ func drip(conn net.Conn, text string) {
 	}
 }
 
-// An application that goes away takes its call with it as far as that is still
-// possible: what has not arrived is not made, what is at the gateway is given up,
-// and the log says how it ended.
+// If an application disconnects, its call is abandoned as far as that is still possible: a request
+// that has not arrived is not made into a call, a call at the gateway is given up, and the log says
+// how it ended.
 func TestVanishingClients(t *testing.T) {
 	t.Parallel()
 	gateway := newStagedGateway(t)
 	s := startSidecar(t, setup{gateway: gateway.url(), options: "endpoints drop_in"})
 
-	logged := make(map[string]int) // by outcome
+	logged := make(map[string]int) // calls logged, by outcome
 	for at, test := range map[stage]struct {
 		calls   int    // at the gateway
-		outcome string // none if there is no line
+		outcome string // empty if there is no log line
 	}{
 		inHeader:  {0, ""},
 		inBody:    {0, "refused"},
@@ -150,7 +149,7 @@ func TestVanishingClients(t *testing.T) {
 						s.awaitCalls(t, logged[test.outcome], test.outcome)
 					}
 					if at == atGateway {
-						<-gateway.gone // or the gateway would go on for nobody
+						<-gateway.gone // otherwise the gateway would continue for nobody
 					}
 					assert.Len(t, gateway.about(c.number), test.calls)
 					requireSuccess(t, s.post(t, validBody()))
@@ -162,8 +161,8 @@ func TestVanishingClients(t *testing.T) {
 	s.awaitCalls(t, logged["refused"]+logged["unknown"]+logged["answered"], "")
 }
 
-// At whatever moment applications go away, while their calls wait for a signature,
-// a connection or the gateway, no call is made twice and none without a line.
+// Applications disconnect at arbitrary moments, while their calls wait for a signature, a
+// connection or the gateway. No call is made twice, and each has its log line.
 func TestVanishingAtAnyMoment(t *testing.T) {
 	t.Parallel()
 	gateway := newPaymentUpstream(t)

@@ -27,8 +27,8 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/testtool"
 )
 
-// soakDuration is how long TestSoak goes on: SOAK_DURATION, or long enough to see
-// that it works.
+// soakDuration returns how long TestSoak runs: SOAK_DURATION, or just long enough to see that it
+// works.
 func soakDuration(t *testing.T) time.Duration {
 	text := os.Getenv("SOAK_DURATION")
 	if text == "" {
@@ -44,7 +44,7 @@ type flappingGateway struct {
 	url   string
 	calls atomic.Int64
 	mu    sync.Mutex
-	words map[string]int // calls by the word in them
+	words map[string]int // number of calls, by the word in them
 	wrong []string       // what was wrong with calls
 }
 
@@ -58,9 +58,9 @@ func newFlappingGateway(t *testing.T) *flappingGateway {
 	return g
 }
 
-// serve answers, except that one call in fifty is reset before it is read, one
-// after it was read, one is answered by half, one is told to go away, and one
-// gets an answer with the signature of somebody else.
+// serve answers requests, except that of every fifty, one is reset before it is read, one is reset
+// after it was read, one gets half an answer, one is told to go away, and one gets an answer with
+// somebody else's signature.
 func (g *flappingGateway) serve(w http.ResponseWriter, r *http.Request) {
 	n := g.calls.Add(1) % 50
 	body, err := io.ReadAll(r.Body)
@@ -91,8 +91,7 @@ func (g *flappingGateway) serve(w http.ResponseWriter, r *http.Request) {
 
 var successSign = sync.OnceValue(func() string { return sign(testkeys.Gateway(), []byte(success)) })
 
-// note looks at a call as it arrives: each has a signature by one of the keys of
-// the rotation.
+// note checks a call when it arrives: each must have a signature by one of the rotation's keys.
 func (g *flappingGateway) note(r *http.Request, body []byte) {
 	var call struct{ Data struct{ ReferralCode string } }
 	err := json.Unmarshal(body, &call)
@@ -109,7 +108,7 @@ func (g *flappingGateway) note(r *http.Request, body []byte) {
 	}
 }
 
-// faults says what was wrong with calls so far.
+// faults returns what was wrong with calls so far.
 func (g *flappingGateway) faults() []string {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -120,14 +119,14 @@ func (g *flappingGateway) callsOf(word string) int {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	calls := g.words[word]
-	delete(g.words, word) // or they would be many
+	delete(g.words, word) // otherwise the map would grow
 	return calls
 }
 
-// A sidecar whose gateway flaps, whose keys rotate and break, whose config is reloaded,
-// well or not, whose clients send nonsense or vanish, and which gets notifications, true
-// and forged, all at once and all the time, loses no call and makes none twice, passes on
-// no forgery, and does not grow.
+// A sidecar copes with everything at once, all the time: its gateway flaps, its keys rotate and
+// break, its config is reloaded, successfully or not, its clients send nonsense or vanish, and it
+// gets genuine and forged notifications. It loses no call, makes none twice, passes on no forgery,
+// and does not grow.
 func TestSoak(t *testing.T) {
 	testtool.Quiet(t)
 	t.Parallel()
@@ -170,7 +169,7 @@ http://:%d {
 		notifyPort, notifyBlock(t, "/callback*", "ack after", "duplicates 1s"), app.address, healthPort)
 	var group *cgroup
 	if !hasRaceDetector() {
-		group = newMemoryCgroup(t) // which ends a process that needs more
+		group = newMemoryCgroup(t) // kills a process that needs more
 	}
 	s := startIn(t, group, "127.0.0.1:"+strconv.Itoa(port), config, nil)
 	health := fmt.Sprintf("http://127.0.0.1:%d/metrics", healthPort)
@@ -180,7 +179,7 @@ http://:%d {
 	var work sync.WaitGroup
 	var count outcomes
 	var notifications soakedNotifications
-	// A slow machine goes on until something has come of it.
+	// A slow machine continues until there are enough results.
 	isEnough := func() bool {
 		return count.answered.Load() > 100 && count.unknown.Load() > 0 && notifications.accepted.Load() > 10 || time.Now().After(ends.Add(patience))
 	}
@@ -228,8 +227,8 @@ http://:%d {
 	time.Sleep(duration / 5)
 	before := resources(t, health)
 	work.Wait()
-	// Caddy has room for one signal that waits: behind another reload, the SIGTERM in the
-	// end would be lost.
+	// Caddy queues only one signal: if it arrived behind another reload, the final SIGTERM would be
+	// lost.
 	const begun = "reloading config from last-known source"
 	var log testprocess.Printed
 	quiet := 0
@@ -242,7 +241,7 @@ http://:%d {
 		return quiet == 5
 	})
 	var after map[string]float64
-	for waits := time.Now().Add(patience / 2); ; time.Sleep(100 * time.Millisecond) { // until what was under way has ended
+	for waits := time.Now().Add(patience / 2); ; time.Sleep(100 * time.Millisecond) { // until everything in flight has ended
 		after = resources(t, health)
 		if after["go_goroutines"] <= before["go_goroutines"] && after["process_open_fds"] <= before["process_open_fds"] || time.Now().After(waits) {
 			break
@@ -265,15 +264,15 @@ http://:%d {
 	assert.Empty(t, gateway.faults())
 	assert.Greater(t, count.answered.Load(), int64(100))
 	assert.Greater(t, count.unknown.Load(), int64(0))
-	if duration >= time.Minute { // before, the heap has not settled
+	if duration >= time.Minute { // in less time, the heap does not settle
 		assert.Less(t, after["process_resident_memory_bytes"], 1.05*before["process_resident_memory_bytes"]+8e6)
 	}
 }
 
-// soakedNotifications counts what was delivered to the site of the notifications.
+// soakedNotifications counts the notifications delivered to the notification site.
 type soakedNotifications struct{ sent, accepted, forged atomic.Int64 }
 
-// deliver sends a notification, of which one in two is forged.
+// deliver sends a notification; every second one is forged.
 func (n *soakedNotifications) deliver(t *testing.T, site *sidecar) {
 	number := n.sent.Add(1)
 	body := strings.Replace(paid(), "P1", "P"+strconv.FormatInt(number, 10), 1)
@@ -287,12 +286,12 @@ func (n *soakedNotifications) deliver(t *testing.T, site *sidecar) {
 	}
 	conn, err := net.Dial("tcp", site.addr)
 	if err != nil {
-		return // a reload
+		return // during a reload
 	}
 	defer conn.Close()
 	res, err := newClient(conn).roundTrip(requestWith("POST /callback HTTP/1.1", body, fields...))
 	switch {
-	case err != nil: // a reload has closed the connection
+	case err != nil: // a reload closed the connection
 	case number%2 == 0:
 		assert.Equal(t, http.StatusForbidden, res.status, "%s", res.raw)
 	case res.status == http.StatusOK:
@@ -349,7 +348,7 @@ func (o *outcomes) add(t *testing.T, s *sidecar, gateway *flappingGateway) {
 	}
 }
 
-// resources reads what the process uses from its metrics.
+// resources reads the process's resource usage from its metrics.
 func resources(t *testing.T, url string) map[string]float64 {
 	used := make(map[string]float64)
 	for _, match := range regexp.MustCompile(`(?m)^(go_goroutines|process_open_fds|process_resident_memory_bytes) (\S+)$`).FindAllStringSubmatch(get(t, url), -1) {

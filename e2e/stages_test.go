@@ -20,39 +20,37 @@ import (
 type stage string
 
 const (
-	idle      stage = "idle"           // not begun, on a connection that has served another
-	inHeader  stage = "in the header"  // half of it has arrived
-	inBody    stage = "in the body"    // half of it has arrived
-	atGateway stage = "at the gateway" // which has it, and takes its time
-	inAnswer  stage = "in the answer"  // the application has begun to read it, and the sidecar waits for it to go on
+	idle      stage = "idle"           // not begun, on a connection that has already served a call
+	inHeader  stage = "in the header"  // half of the header has arrived
+	inBody    stage = "in the body"    // half of the body has arrived
+	atGateway stage = "at the gateway" // the gateway has the call, and takes its time
+	inAnswer  stage = "in the answer"  // the application has begun to read the answer, and the sidecar waits for it to continue
 )
 
-// stages are all of them, the earliest first.
+// stages lists all stages, the earliest first.
 var stages = []stage{idle, inHeader, inBody, atGateway, inAnswer}
 
-// end is what has become of a call.
+// end is how a call has ended.
 type end string
 
 const (
-	answered     end = "answered"      // as it should be; it was made once
-	unserved     end = "unserved"      // its connection was closed, and it was not made
-	givenUp      end = "given up"      // made once, and the application was told that the outcome is unknown, if there was time
-	halfAnswered end = "half answered" // made once, and the application got a part of the answer
+	answered     end = "answered"      // as it should be; the call was made once
+	unserved     end = "unserved"      // the connection was closed, and the call was not made
+	givenUp      end = "given up"      // the call was made once, and the application was told that the outcome is unknown, if there was time
+	halfAnswered end = "half answered" // the call was made once, and the application got part of the answer
 )
 
-// largeSuccess is as much as an answer can have, so that a connection cannot hold
-// all of it.
+// largeSuccess is an answer of the maximum size, too large for the buffers of a connection.
 var largeSuccess = sync.OnceValue(func() string {
 	const maxAnswer = 1 << 20
 	return success + strings.Repeat(" ", maxAnswer-len(success))
 })
 
-// stagedGateway is a gateway at which calls of each stage behave as they must to
-// stay there.
+// stagedGateway is a gateway that keeps calls at their stages.
 type stagedGateway struct {
 	*upstream
-	release chan struct{} // closed to answer what is at the gateway
-	gone    chan struct{} // gets one for each connection that the sidecar gave up
+	release chan struct{} // closed to answer the calls at the gateway
+	gone    chan struct{} // receives one value for each connection that the sidecar gave up
 }
 
 func newStagedGateway(t *testing.T) *stagedGateway {
@@ -72,10 +70,10 @@ func newStagedGateway(t *testing.T) *stagedGateway {
 	return g
 }
 
-// word is what the numbers of calls begin with that are meant for a stage.
+// word returns the prefix of the numbers of calls that are meant for a stage.
 func word(at stage) string { return strings.ReplaceAll(string(at), " ", "_") }
 
-// hold answers when it is told to, and notices if nobody waits for it any more.
+// hold answers when it is told to, and notices when nobody waits for the answer any more.
 func (g *stagedGateway) hold(conn net.Conn, r *request) bool {
 	gone := make(chan struct{})
 	go func() {
@@ -91,12 +89,12 @@ func (g *stagedGateway) hold(conn net.Conn, r *request) bool {
 	}
 }
 
-// staged is a call that has got to its stage.
+// staged is a call that has reached its stage.
 type staged struct {
 	*client
 	at     stage
 	number string
-	rest   string // of the request
+	rest   string // the rest of the request
 }
 
 // begin brings a call to a stage and leaves it there.
@@ -121,16 +119,14 @@ func (g *stagedGateway) begin(t *testing.T, s *sidecar, at stage, endpoint strin
 	return c
 }
 
-// awaitClose waits until the sidecar closes the connection, on which nothing is
-// due.
+// awaitClose waits until the sidecar closes the connection, on which no more bytes may arrive.
 func (c staged) awaitClose(t *testing.T) {
 	t.Helper()
 	_, err := c.in.Peek(1)
 	require.ErrorIs(t, err, io.EOF)
 }
 
-// requireEnd does the application's part of the rest of a call and checks what
-// has become of it.
+// requireEnd does the application's part of the rest of a call and checks how the call ends.
 func (c staged) requireEnd(t *testing.T, s *sidecar, g *stagedGateway, want end) {
 	t.Helper()
 	defer c.conn.Close()
@@ -162,8 +158,8 @@ func (c staged) requireEnd(t *testing.T, s *sidecar, g *stagedGateway, want end)
 	}
 }
 
-// dialNarrowly is dial with a connection that holds next to nothing, so that who
-// writes to it waits for who reads.
+// dialNarrowly is like dial, but the connection has very small buffers, so a writer soon waits for
+// the reader.
 func (s *sidecar) dialNarrowly(t *testing.T) *client {
 	t.Helper()
 	dialer := net.Dialer{Control: func(_, _ string, raw syscall.RawConn) (err error) {

@@ -11,9 +11,9 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 )
 
-// With status_200, a client that knows no other HTTP status gets every answer, in
-// PayerMax's shape: refusals, unknown outcomes, and what is withheld. Who answered
-// is in Proxy-Status, and the true status in the log.
+// With status_200, every answer has status 200 and PayerMax's format, for clients that do not
+// handle other statuses: refusals, unknown outcomes and withheld answers included. Proxy-Status
+// says who answered, and the log has the real status.
 func TestStatus200(t *testing.T) {
 	t.Parallel()
 	gateway := newUpstream(t)
@@ -46,5 +46,5 @@ func TestStatus200(t *testing.T) {
 		require.NoError(t, json.Unmarshal(second.body, &answer), name)
 		assert.Equal(t, test.code, answer.Code, name)
 	}
-	asked.AwaitLine(t, `"status":400`) // the true one
+	asked.AwaitLine(t, `"status":400`) // the real one
 }

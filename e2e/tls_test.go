@@ -24,21 +24,21 @@ type authority struct{ testkeys.Authority }
 
 func newAuthority(t *testing.T) authority { return authority{testkeys.NewAuthority(t)} }
 
-// issue makes a server's certificate for a name or an address, which is valid already.
+// issue makes a server certificate for a name or an address, which is already valid.
 func (a authority) issue(t *testing.T, host string, expires time.Time) tls.Certificate {
 	t.Helper()
 	return a.IssueToServer(t, host, time.Now().Add(-2*time.Hour), expires)
 }
 
-// trust is the transport that trusts this CA, with further options.
+// trust returns a transport block that trusts this CA, with additional options.
 func (a authority) trust(t *testing.T, options ...string) string {
 	options = append(options, "tls_trust_pool file "+testkeys.WriteFile(t, testkeys.PEM("CERTIFICATE", a.Certificate.Raw)))
 	return "transport http {\n" + strings.Join(options, "\n") + "\n}"
 }
 
-// TLS to the gateway works with a CA that the operator trusts, and only so far
-// as its certificate and its version of TLS are good. Where it fails, nothing was
-// sent, and once it is good again, so are the calls.
+// TLS to the gateway works with a CA that the operator trusts, as long as the gateway's certificate
+// and TLS version are acceptable. If it fails, nothing was sent, and once it is fixed, calls
+// succeed again.
 func TestTLS(t *testing.T) {
 	t.Parallel()
 	ca, stranger := newAuthority(t), newAuthority(t)
@@ -58,8 +58,8 @@ func TestTLS(t *testing.T) {
 
 	for name, test := range map[string]struct {
 		config *tls.Config
-		error  string // none if it works
-		cause  string // that the log names
+		error  string // empty if it works
+		cause  string // named in the log
 	}{
 		"trusted":                {&tls.Config{Certificates: local}, "", ""},
 		"TLS 1.2":                {&tls.Config{Certificates: local, MaxVersion: tls.VersionTLS12}, "", ""},
@@ -115,8 +115,8 @@ func TestTLS(t *testing.T) {
 	})
 }
 
-// With TLS 1.3 a client mostly learns that its certificate is missed after it has
-// sent the call, so whether that was read is not known for certain. The reason is.
+// With TLS 1.3, a client mostly learns only after sending the call that the server requires a
+// certificate, so nobody knows whether the call was read. The reason is known.
 func TestTLSWantsCertificate(t *testing.T) {
 	t.Parallel()
 	ca := newAuthority(t)
@@ -135,8 +135,7 @@ func TestTLSWantsCertificate(t *testing.T) {
 	s.AwaitLine(t, `"msg":"call"`, `"cause":"`, "the other side ended TLS: tls: certificate required")
 }
 
-// A gateway that speaks no TLS where it should, or does not get to it, has
-// received nothing either.
+// A gateway that does not speak TLS, or does not get as far as TLS, has received nothing either.
 func TestTLSNeverBegins(t *testing.T) {
 	t.Parallel()
 	gateway := newUpstream(t)
@@ -163,8 +162,8 @@ func TestTLSNeverBegins(t *testing.T) {
 	}
 }
 
-// A gateway that speaks HTTP/2, if that is wanted, gets the same call. The reader of bytes above
-// does not, so this one is the standard library's.
+// A gateway that speaks HTTP/2, if enabled, gets the same call. The upstream of the other tests
+// does not speak it, so this one is based on net/http.
 func TestHTTP2(t *testing.T) {
 	t.Parallel()
 	ca := newAuthority(t)
@@ -198,8 +197,8 @@ func TestHTTP2(t *testing.T) {
 	}
 }
 
-// Whoever turns the check of the gateway's certificate off is told so, when the config is
-// validated already.
+// Turning off the check of the gateway's certificate causes a warning, which already appears when
+// the config is validated.
 func TestUncheckedCertificateIsWarnedOf(t *testing.T) {
 	t.Parallel()
 	const warning = "tls_insecure_skip_verify is on"

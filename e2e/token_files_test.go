@@ -15,8 +15,8 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/testtool"
 )
 
-// A file that has more than the token is refused by validate and by the doctor, and the
-// command that both name, pasted from validate's log, makes a file that is accepted.
+// A file that contains more than the token is refused by validate and by the doctor. Both name the
+// same command; pasted from validate's log, it makes a file that is accepted.
 func TestTokenFilesThatPeopleWrite(t *testing.T) {
 	t.Parallel()
 	token := func(path string) string {

@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-// traffic is applications that make one call after the other.
+// traffic is a group of applications that each make one call after the other.
 type traffic struct {
 	addr    string
 	how     listening
@@ -23,17 +23,16 @@ type traffic struct {
 	applications sync.WaitGroup
 	stopping     atomic.Bool
 	answered     atomic.Int64
-	closed       atomic.Int64 // connections, without an answer
+	closed       atomic.Int64 // connections closed without an answer
 }
 
-// caller is a client that makes calls, on the connection that it has, until
-// it hangs up.
+// caller is a client that makes calls on its current connection until it hangs up.
 type caller interface {
 	call(t *testing.T)
 	hangUp()
 }
 
-// startTraffic has some applications begin to call.
+// startTraffic starts a few applications that make calls.
 func startTraffic(t *testing.T, addr string, how listening, ca authority) *traffic {
 	traffic := &traffic{addr: addr, how: how, trusted: &tls.Config{ServerName: "127.0.0.1", RootCAs: ca.Pool()}}
 	for range 4 {
@@ -58,32 +57,32 @@ func (traffic *traffic) newApplication() caller {
 	return &http1Application{traffic: traffic}
 }
 
-// awaitAnswers waits for so many more answers.
+// awaitAnswers waits for the given number of additional answers.
 func (traffic *traffic) awaitAnswers(t *testing.T, count int64) {
 	t.Helper()
 	enough := traffic.answered.Load() + count
 	await(t, patience, "answers", func() bool { return traffic.answered.Load() >= enough })
 }
 
-// stop ends the calls, and waits for the last ones.
+// stop ends the traffic, and waits for the last calls.
 func (traffic *traffic) stop() {
 	traffic.stopping.Store(true)
 	traffic.applications.Wait()
 }
 
-// http1Application keeps its connection as long as it was not told that it will be
-// closed, and has used it lately.
+// http1Application keeps its connection until it is told that it will be closed, or until it has
+// not used it recently.
 type http1Application struct {
 	traffic *traffic
 	*client
 	used time.Time
 }
 
-// handover is how long a server that is replaced tells its clients so.
+// handover is for how long a server that is being replaced tells its clients so.
 const handover = 200 * time.Millisecond
 
 func (a *http1Application) call(t *testing.T) {
-	if a.client != nil && time.Since(a.used) > handover/2 { // on a busy machine
+	if a.client != nil && time.Since(a.used) > handover/2 { // too late to reuse it, on a busy machine
 		a.hangUp()
 	}
 	since := time.Now()
@@ -97,7 +96,7 @@ func (a *http1Application) call(t *testing.T) {
 	if a.traffic.how.newEach {
 		fields = append(fields, "Connection: close")
 	}
-	a.used = time.Now() // before the answer is written, which is the last that says anything
+	a.used = time.Now() // before the answer is written, which is the server's last chance to announce anything
 	res, err := a.roundTrip(post(validBody(), fields...))
 	if err != nil {
 		a.lose(t, since, err)
@@ -111,11 +110,11 @@ func (a *http1Application) call(t *testing.T) {
 	}
 }
 
-// lose counts a connection that was closed before there was an answer, unless the server
-// could not tell: it took the connection, or answered on it, before it was replaced, and
-// when the handover was over there was no further request. It may have read one since, but
-// does not serve it (net/http, shuttingDown). A busy machine may let that much time pass
-// anywhere, as within a TLS handshake.
+// lose counts a connection that was closed before there was an answer, unless the server could not
+// announce the close: it accepted the connection, or answered on it, before it was replaced, and no
+// further request had arrived when the handover ended. It may have read one since, but does not
+// serve it (net/http, shuttingDown). On a busy machine that much time may pass anywhere, for
+// example within a TLS handshake.
 func (a *http1Application) lose(t *testing.T, since time.Time, err error) {
 	silent := time.Since(since)
 	t.Logf("a connection was closed %v after the last that was heard on it: %v", silent, err)
@@ -149,8 +148,8 @@ func (a *http1Application) hangUp() {
 	}
 }
 
-// http2Application makes its calls with the standard library, which goes over to
-// another connection when the server says that it ends the first.
+// http2Application makes its calls with the standard library, which switches to a new connection
+// when the server says that it will close the current one.
 type http2Application struct {
 	traffic *traffic
 	http    *http.Client

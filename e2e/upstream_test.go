@@ -23,55 +23,55 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/testnet"
 )
 
-// endpointPath is the one path that may be called.
+// endpointPath is the only path that may be called.
 const endpointPath = "/aggregate-pay/api/gateway/applyDropinSession"
 
-// allowedFields are the only header fields that a call may have. Whatever else
-// arrives comes from the application or from the proxy, and has no business at
-// the gateway.
+// allowedFields are the only header fields that a call may have. Any other field comes from the
+// application or the proxy, and must not reach the gateway.
 var allowedFields = []string{"Accept", "Accept-Encoding", "Content-Length", "Content-Type", "Host", "Sign", "User-Agent"}
 
-// incomplete is the fault of a request whose body did not arrive.
+// incomplete is the fault of a request whose body did not arrive completely.
 const incomplete = "ends within the body"
 
-// success is the body of a gateway's answer.
+// success is the body of a gateway's successful answer.
 const success = `{"code":"APPLY_SUCCESS","msg":"Success.","data":{"clientKey":"37114858239eur2384237r810482390","sessionKey":"bdsf8982348974hhf82934bf8239424","notSupportedComponent":[]}}`
 
-// upstream is a gateway that reads what it is sent byte by byte, keeps all of
-// it, and answers with whatever bytes the test wants.
+// upstream is a gateway that reads requests byte by byte, keeps all of them, and answers with
+// whatever bytes the test chooses.
 type upstream struct {
 	listener net.Listener
-	host     string // that calls must be addressed to
-	path     string // that calls must be for
-	lenient  bool   // about what a stock reverse proxy does
+	host     string // the host that calls must be addressed to
+	path     string // the path that calls must have
+	lenient  bool   // accepts what a stock reverse proxy does
 	wait     sync.WaitGroup
 
 	mu       sync.Mutex
 	closed   bool
 	open     map[net.Conn]bool
-	contacts int // connections on which something arrived
+	contacts int // connections on which anything arrived
 	requests []*request
 	greet    func(net.Conn)
 	reply    reply
 }
 
-// reply answers a request and says whether the connection stays open.
+// reply answers a request and reports whether the connection stays open.
 type reply func(conn net.Conn, r *request) (keep bool)
 
-// request is what arrived.
+// request is a received request.
 type request struct {
 	raw                   []byte
 	method, target, proto string
 	fields                []field
 	body                  []byte
-	// fault says why this is not the plain HTTP/1.1 request that it should be.
+	// fault says why the request is not the plain HTTP/1.1 request that it should be; it is empty
+	// if it is.
 	fault string
 }
 
 // field is one header line.
 type field struct{ name, value string }
 
-// values returns the values of a header field, whatever its case.
+// values returns the values of a header field; case does not matter.
 func (r *request) values(name string) []string {
 	var values []string
 	for _, f := range r.fields {
@@ -82,20 +82,20 @@ func (r *request) values(name string) []string {
 	return values
 }
 
-// newUpstream listens until the end of the test, when it checks that every
-// request it ever got was a properly signed call.
+// newUpstream starts an upstream that listens until the end of the test, and then checks that every
+// request it ever received was a properly signed call.
 func newUpstream(t *testing.T) *upstream { return listen(t, nil) }
 
-// listen is newUpstream with TLS, if there is a config.
+// listen is like newUpstream, with TLS if there is a config.
 func listen(t *testing.T, config *tls.Config) *upstream {
 	t.Helper()
 	return listenAt(t, anyPort, config)
 }
 
-// anyPort is an address of this machine with a port that is free.
+// anyPort is a loopback address with a free port.
 const anyPort = "127.0.0.1:0"
 
-// listenAt is listen at an address.
+// listenAt is like listen, at an address.
 func listenAt(t *testing.T, address string, config *tls.Config) *upstream {
 	t.Helper()
 	u := open(t, address, config)
@@ -106,10 +106,10 @@ func listenAt(t *testing.T, address string, config *tls.Config) *upstream {
 	return u
 }
 
-// open is listenAt without a look at what it has received.
+// open is like listenAt, but does not check what was received.
 func open(t *testing.T, address string, config *tls.Config) *upstream {
 	t.Helper()
-	if address == anyPort { // and nobody else's when the upstream is closed before the test ends
+	if address == anyPort { // so that no other test gets the port when the upstream is closed early
 		address = testnet.FreeAddress(t)
 	}
 	listener, err := testnet.Listen(address)
@@ -123,7 +123,7 @@ func open(t *testing.T, address string, config *tls.Config) *upstream {
 	return u
 }
 
-// url is the value for the gateway option.
+// url returns the value for the gateway option.
 func (u *upstream) url() string { return "http://" + u.host }
 
 func (u *upstream) accept() {
@@ -148,7 +148,7 @@ func (u *upstream) accept() {
 	}
 }
 
-// serve takes one connection from its first byte to its last.
+// serve handles one connection from its first byte to its last.
 func (u *upstream) serve(conn net.Conn) {
 	u.mu.Lock()
 	greet := u.greet
@@ -179,7 +179,7 @@ func (u *upstream) serve(conn net.Conn) {
 	}
 }
 
-// close ends the upstream.
+// close stops the upstream.
 func (u *upstream) close() {
 	u.mu.Lock()
 	u.closed = true
@@ -188,13 +188,13 @@ func (u *upstream) close() {
 	u.closeConnections()
 }
 
-// end closes it and waits for all that it has received.
+// end stops the upstream and waits until everything it received is handled.
 func (u *upstream) end() {
 	u.close()
 	u.wait.Wait()
 }
 
-// closeConnections closes what is open, whatever it is being used for.
+// closeConnections closes all open connections, whatever their state.
 func (u *upstream) closeConnections() {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -203,15 +203,15 @@ func (u *upstream) closeConnections() {
 	}
 }
 
-// answers sets what the next requests are answered with.
+// answers sets how the next requests are answered.
 func (u *upstream) answers(with reply) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.reply = with
 }
 
-// greets sets what happens to the next connections instead of reading from
-// them; nil is to read.
+// greets sets what happens to the next connections instead of reading from them; nil restores
+// reading.
 func (u *upstream) greets(with func(net.Conn)) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -225,8 +225,8 @@ func (u *upstream) received() []*request {
 	return slices.Clone(u.requests)
 }
 
-// about returns the requests whose body mentions a word, such as a user ID
-// that the test gave to one request only.
+// about returns the requests that contain a word, such as a user ID that the test used in only one
+// request.
 func (u *upstream) about(word string) []*request {
 	return slices.DeleteFunc(u.received(), func(r *request) bool { return !bytes.Contains(r.raw, []byte(word)) })
 }
@@ -238,7 +238,7 @@ func (u *upstream) only(t *testing.T) *request {
 	return u.received()[0]
 }
 
-// requireUntouched checks that the gateway has not seen a single byte.
+// requireUntouched checks that the gateway has not received a single byte.
 func (u *upstream) requireUntouched(t *testing.T) {
 	t.Helper()
 	u.mu.Lock()
@@ -246,13 +246,12 @@ func (u *upstream) requireUntouched(t *testing.T) {
 	require.Zero(t, u.contacts, "the gateway must not see anything of this request")
 }
 
-// requireSigned is the invariant of it all: whatever reached the gateway is a
-// plain call, to the letter, with one signature that verifies over the bytes of
-// its body.
+// requireSigned checks the central invariant: everything that reached the gateway is exactly a
+// plain call, with one signature that verifies over the bytes of its body.
 func (u *upstream) requireSigned(t *testing.T) {
 	for _, r := range u.received() {
 		if u.lenient && r.fault == incomplete {
-			continue // nobody can take it for a call
+			continue // cannot be taken for a call
 		}
 		assert.NoError(t, u.judge(r), "%q", r.raw)
 	}
@@ -285,8 +284,7 @@ func (u *upstream) judge(r *request) error {
 	return nil
 }
 
-// readRequest reads one request. It returns what there is of it even if there
-// is an error.
+// readRequest reads one request. It returns what it has read even if there is an error.
 func readRequest(in *bufio.Reader) (*request, error) {
 	r := new(request)
 	fault := func(format string, args ...any) {
@@ -355,8 +353,8 @@ func readRequest(in *bufio.Reader) (*request, error) {
 	return r, err
 }
 
-// message is an HTTP answer in bytes. Content-Length is added unless a field
-// says how long the body is.
+// message returns an HTTP response as bytes. Content-Length is added unless a field already says
+// how long the body is.
 func message(status string, body string, fields ...string) []byte {
 	var out bytes.Buffer
 	fmt.Fprintf(&out, "HTTP/1.1 %s\r\n", status)
@@ -373,7 +371,7 @@ func message(status string, body string, fields ...string) []byte {
 	return out.Bytes()
 }
 
-// signed is a good answer with this body.
+// signed returns a successful response with this body.
 func signed(body string) []byte {
 	return message("200 OK", body, "Content-Type: application/json;charset=UTF-8", "sign: "+sign(testkeys.Gateway(), []byte(body)))
 }
@@ -386,17 +384,16 @@ func answerWith(raw []byte) reply {
 	}
 }
 
-// sessionKey is that of success.
+// sessionKey is the session key of success.
 const sessionKey = "bdsf8982348974hhf82934bf8239424"
 
-// ownSession answers each request with success and a session of its own, as
-// PayerMax does.
+// ownSession answers each request with success and a unique session, as PayerMax does.
 func ownSession(conn net.Conn, r *request) bool {
 	own := fmt.Sprintf("%.16x", sha256.Sum256(r.body))
 	return answerWith(signed(strings.Replace(success, sessionKey, own, 1)))(conn, r)
 }
 
-// reset closes a connection the hard way.
+// reset closes a connection with a TCP reset.
 func reset(conn net.Conn) {
 	if tcp, ok := conn.(*net.TCPConn); ok {
 		_ = tcp.SetLinger(0)

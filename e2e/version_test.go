@@ -9,8 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Which build it is, it says the same everywhere: to whoever has the binary, in the
-// log, to probes and to Prometheus.
+// The version is the same wherever it is reported: by the binary, in the log, to probes and to
+// Prometheus.
 func TestVersionIsSaid(t *testing.T) {
 	t.Parallel()
 	said, err := caddyCommand(t, t.Context(), nil, "payermax-version", "--json").Output()
@@ -27,7 +27,7 @@ func TestVersionIsSaid(t *testing.T) {
 	assert.Contains(t, get(t, "http://"+s.addr+"/metrics"), `caddy_payermax_build_info{commit="`+own.Commit+`",goversion="`+own.Go+`",version="`+own.Version+`"} 1`)
 }
 
-// Caddy's commands that would replace the binary say that they cannot, and what to do.
+// Caddy's commands that would replace the binary say that they cannot, and what to do instead.
 func TestBinaryIsNotReplaced(t *testing.T) {
 	t.Parallel()
 	for _, command := range []string{"upgrade", "upgrade --keep-backup", "add-package example.com/module", "remove-package example.com/module"} {

@@ -10,15 +10,15 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// wire is the way to a gateway: connections that are passed on, until it dies as a
-// network does, silently.
+// wire is the network path to a gateway. It forwards connections until it dies silently, as a
+// network does.
 type wire struct {
 	listener net.Listener
 	target   atomic.Pointer[string]
 	opened   atomic.Int32
 
 	mu   sync.Mutex
-	dead chan struct{} // closed when the present connections are dead
+	dead chan struct{} // closed when the current connections are dead
 	wait sync.WaitGroup
 }
 
@@ -39,11 +39,11 @@ func newWire(t *testing.T, target string) *wire {
 
 func (w *wire) addr() string { return w.listener.Addr().String() }
 
-// leadsTo is where the next connections end.
+// leadsTo sets the target of future connections.
 func (w *wire) leadsTo(target string) { w.target.Store(&target) }
 
-// die has the present connections pass nothing on any more. They stay open, and
-// later ones are as good as ever.
+// die makes the current connections forward nothing more. They stay open, and later connections
+// work as before.
 func (w *wire) die() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -71,8 +71,8 @@ func (w *wire) accept() {
 	}
 }
 
-// pass passes on what arrives, until the wire is dead: then it is dropped. When one
-// side closes, so does the other, so that a test leaves nothing open.
+// pass forwards what arrives until the wire is dead, and then drops it. When one side closes, so
+// does the other, so that a test leaves nothing open.
 func pass(from, to net.Conn, dead <-chan struct{}) {
 	defer to.Close()
 	defer from.Close()

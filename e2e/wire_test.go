@@ -11,10 +11,10 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 )
 
-// Header fields, codings and forms of requests that make other signing proxies
-// send a call without its signature, with two of them, or with one that does not
-// cover what is sent. Here each of these calls goes out signed, and carries
-// nothing of what the application added: upstream.requireSigned checks that.
+// These header fields, codings and forms of requests make other signing proxies send a call without
+// a signature, with two of them, or with one that does not cover what is sent. Here each of these
+// calls is sent with its signature, and carries nothing that the application added:
+// upstream.requireSigned checks that.
 func TestWire(t *testing.T) {
 	t.Parallel()
 	gateway := newUpstream(t)
@@ -89,12 +89,12 @@ func TestWire(t *testing.T) {
 	}
 }
 
-// with makes requests with these header lines.
+// with returns a function that makes requests with these header lines.
 func with(fields ...string) func(body string) string {
 	return func(body string) string { return post(body, fields...) }
 }
 
-// What is not HTTP at all never gets past the server, whatever it answers.
+// What is not HTTP at all never gets past the server, whatever the server answers.
 func TestBrokenHTTP(t *testing.T) {
 	t.Parallel()
 	gateway := newUpstream(t)
@@ -124,7 +124,7 @@ func TestBrokenHTTP(t *testing.T) {
 			c := s.dial(t)
 			defer c.conn.Close()
 			res, err := c.roundTrip(raw)
-			if err == nil && name != "asterisk form" { // which the server answers itself
+			if err == nil && name != "asterisk form" { // the server answers this one itself
 				assert.GreaterOrEqual(t, res.status, 400, "%s", res.raw)
 			}
 			gateway.requireUntouched(t)
@@ -133,8 +133,8 @@ func TestBrokenHTTP(t *testing.T) {
 	requireSuccess(t, s.post(t, validBody()))
 }
 
-// Two requests on one connection are two calls, and what follows a request's
-// body is not part of it.
+// Two requests on one connection are two calls, and what follows a request's body is not part of
+// it.
 func TestPipelining(t *testing.T) {
 	t.Parallel()
 	gateway := newUpstream(t)

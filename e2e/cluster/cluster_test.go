@@ -1,6 +1,6 @@
-// Package cluster runs what deploy/ has on a Kubernetes node of its own: the image
-// that xcaddy.Dockerfile describes, the overlays as they are, before a gateway that
-// shares no code with what it judges.
+// Package cluster runs what deploy/ contains on a Kubernetes node of its own: the image that
+// xcaddy.Dockerfile describes and the unchanged overlays, with a gateway that shares no code with
+// the code under test.
 package cluster
 
 import (
@@ -25,13 +25,14 @@ import (
 )
 
 const (
-	// nodeBinary names the program of the folder node, which .ci/cluster builds.
+	// nodeBinary names the environment variable with the path of the program in directory node,
+	// which .ci/cluster builds.
 	nodeBinary = "CLUSTER_NODE_BINARY"
-	// coreDNSBinary names the program of the folder coredns, and adapterBinary that of
-	// prometheus-adapter. .ci/cluster builds them as well.
+	// coreDNSBinary names the one with the path of the program in directory coredns, and
+	// adapterBinary the one for prometheus-adapter. .ci/cluster builds them as well.
 	coreDNSBinary = "CLUSTER_COREDNS_BINARY"
 	adapterBinary = "CLUSTER_ADAPTER_BINARY"
-	// caddyBinary names a sidecar to be tested instead of one that is built here.
+	// caddyBinary names the one with the path of a sidecar to test instead of one built here.
 	caddyBinary = "CADDY_BINARY"
 
 	repository = "../.."
@@ -39,7 +40,7 @@ const (
 	monitoring = "monitoring"
 )
 
-// overlays are the folders that kubectl is told to apply, wherever it runs.
+// overlays is the directory of the overlays, as an absolute path, wherever kubectl runs.
 var overlays = func() string {
 	folder, err := filepath.Abs(repository + "/deploy/kubernetes/overlays")
 	if err != nil {
@@ -48,13 +49,13 @@ var overlays = func() string {
 	return folder + "/"
 }()
 
-// cluster is the node that all tests share, and the gateway outside of it.
+// cluster is the node that all tests share, and the gateway outside it.
 type cluster struct {
 	*machine.Machine
 	gateway *gateway
 }
 
-// started is the cluster, or why there is none.
+// started returns the cluster, or the reason why there is none.
 var started = sync.OnceValues(func() (*cluster, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 8*time.Minute)
 	defer cancel()
@@ -96,7 +97,7 @@ var started = sync.OnceValues(func() (*cluster, error) {
 	return c, nil
 })
 
-// running is the machine to be ended with the tests.
+// running is the machine to close after the tests.
 var running *machine.Machine
 
 func TestMain(m *testing.M) {
@@ -108,8 +109,8 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// start returns the cluster. Where there can be none, the test is skipped and says
-// why; in CI, .ci/cluster does not begin at all then.
+// start returns the cluster. If there can be none, the test is skipped and says why; in CI,
+// .ci/cluster does not start the tests in that case.
 func start(t *testing.T) *cluster {
 	t.Helper()
 	t.Parallel()
@@ -131,7 +132,7 @@ func start(t *testing.T) *cluster {
 	return c
 }
 
-// reportMemory prints what the node cost.
+// reportMemory prints how much memory the node used.
 func reportMemory(m *machine.Machine) {
 	used := m.Memory()
 	var names []string
@@ -147,7 +148,7 @@ func reportMemory(m *machine.Machine) {
 	fmt.Println()
 }
 
-// kubectl runs kubectl and returns what it prints.
+// kubectl runs kubectl and returns its output.
 func (c *cluster) kubectl(t *testing.T, args ...string) string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
@@ -157,8 +158,8 @@ func (c *cluster) kubectl(t *testing.T, args ...string) string {
 	return strings.TrimSpace(out)
 }
 
-// awaitLog waits until a container has logged something, which gets to kubectl a moment
-// later, and returns all that it has logged by then.
+// awaitLog waits until a container has logged something, which kubectl sees a moment later, and
+// returns its whole log so far.
 func (c *cluster) awaitLog(t *testing.T, what, namespace, of string, args ...string) (log string) {
 	t.Helper()
 	await(t, time.Minute, of+" to log "+what, func() bool {
@@ -168,7 +169,7 @@ func (c *cluster) awaitLog(t *testing.T, what, namespace, of string, args ...str
 	return log
 }
 
-// apply applies text.
+// apply applies a manifest.
 func (c *cluster) apply(t *testing.T, text string) {
 	t.Helper()
 	cmd := c.Command(t.Context(), "kubectl", "apply", "-f", "-")
@@ -177,7 +178,7 @@ func (c *cluster) apply(t *testing.T, text string) {
 	require.NoError(t, err, "%s", out)
 }
 
-// shell runs commands as a reader of the README would, in a folder.
+// shell runs commands in a directory, as a reader of the README would.
 func (c *cluster) shell(t *testing.T, folder, commands string) string {
 	t.Helper()
 	cmd := c.Command(t.Context(), "sh", "-euc", "cd "+folder+"\n"+commands)
@@ -186,8 +187,8 @@ func (c *cluster) shell(t *testing.T, folder, commands string) string {
 	return string(out)
 }
 
-// namespace makes a namespace that enforces the restricted Pod Security standard,
-// and removes it at the end of the test. If the test fails, it says what was there.
+// namespace creates a namespace that enforces the restricted Pod Security standard, and deletes it
+// at the end of the test. If the test fails, it prints the namespace's state.
 func (c *cluster) namespace(t *testing.T, name string, labels ...string) string {
 	t.Helper()
 	c.kubectl(t, "create", "namespace", name)
@@ -218,7 +219,7 @@ func lastLines(text string, n int) string {
 	return strings.Join(lines[max(0, len(lines)-n):], "\n")
 }
 
-// await waits for a condition, and returns how long that took.
+// await waits for a condition, and returns how long that took. It fails the test after the limit.
 func await(t *testing.T, limit time.Duration, what string, condition func() bool) time.Duration {
 	t.Helper()
 	began := time.Now()
@@ -239,7 +240,7 @@ func (c *cluster) ready(t *testing.T, namespace, deployment string) time.Duratio
 	return time.Since(began)
 }
 
-// pod is what the tests look at of one.
+// pod holds the fields of a pod that these tests check.
 type pod struct {
 	Metadata struct {
 		Name, UID         string
@@ -299,7 +300,7 @@ func (c *cluster) pods(t *testing.T, namespace string, selector ...string) []pod
 	return slices.DeleteFunc(list.Items, func(p pod) bool { return p.Metadata.DeletionTimestamp != nil })
 }
 
-// onlyPod returns the one pod of a namespace.
+// onlyPod returns the only pod of a namespace.
 func (c *cluster) onlyPod(t *testing.T, namespace string) pod {
 	t.Helper()
 	pods := c.pods(t, namespace)
@@ -307,7 +308,7 @@ func (c *cluster) onlyPod(t *testing.T, namespace string) pod {
 	return pods[0]
 }
 
-// get asks as the kubelet would, from the node.
+// get makes a GET request from the node, as the kubelet would.
 func (c *cluster) get(t *testing.T, url string) (status int, body string) {
 	t.Helper()
 	return c.ask(t, http.MethodGet, url)
@@ -328,7 +329,7 @@ func (c *cluster) ask(t *testing.T, method, url string) (status int, body string
 	return answer.StatusCode, string(text)
 }
 
-// outcomes are how calls ended: numbers by code or error.
+// outcomes counts calls by how they ended: by code or error.
 type outcomes map[string]int
 
 // report asks the shop how its calls ended.
@@ -340,16 +341,16 @@ func (c *cluster) report(t *testing.T, p pod) outcomes {
 	return o
 }
 
-// load has the shop call all the time.
+// load makes the shop call continuously.
 func (c *cluster) load(t *testing.T, p pod, workers int) {
 	t.Helper()
 	status, body := c.ask(t, http.MethodPost, fmt.Sprintf("http://%s:3000/load?workers=%d", p.Status.PodIP, workers))
 	require.Equal(t, http.StatusOK, status, body)
 }
 
-// requireAnswered checks that every call was answered with success. On a busy machine
-// the sidecar may say of one in a hundred that it was not sent, which loses nothing: it
-// was refused with 503, or the gateway or its name did not answer in time.
+// requireAnswered checks that every call was answered with success. On a busy machine, the sidecar
+// may report up to one call in a hundred as not sent, which loses nothing: it was refused with 503,
+// or the gateway or its name server did not answer in time.
 func requireAnswered(t *testing.T, o outcomes) int {
 	t.Helper()
 	for outcome, calls := range o {
@@ -366,13 +367,13 @@ func requireAnswered(t *testing.T, o outcomes) int {
 	return o[success]
 }
 
-// following is the log of a container, until it ends.
+// following follows the log of a container until it ends.
 type following struct {
 	text strings.Builder
 	done chan struct{}
 }
 
-// follow reads the log of a container until it ends, which may be with its pod.
+// follow reads the log of a container until it ends, possibly together with its pod.
 func (c *cluster) follow(t *testing.T, namespace, pod, container string) *following {
 	t.Helper()
 	f := &following{done: make(chan struct{})}
@@ -386,7 +387,7 @@ func (c *cluster) follow(t *testing.T, namespace, pod, container string) *follow
 	return f
 }
 
-// last waits for the end, and returns what the shop then said of all its calls.
+// last waits for the end of the log, and returns the shop's final report about all its calls.
 func (f *following) last(t *testing.T) outcomes {
 	t.Helper()
 	select {

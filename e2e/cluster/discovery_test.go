@@ -11,11 +11,10 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/e2e/cluster/internal/machine"
 )
 
-// discoveryPort is where Prometheus asks for its targets.
+// discoveryPort is the port at which Prometheus asks for its targets.
 const discoveryPort = ":9009"
 
-// httpDiscovery takes the place of kubernetes_sd_configs, which Debian's Prometheus does
-// not have.
+// httpDiscovery replaces kubernetes_sd_configs, which Debian's Prometheus does not have.
 const httpDiscovery = `http_sd_configs:
       - url: http://` + machine.Public + discoveryPort + `
         refresh_interval: 5s`
@@ -26,8 +25,8 @@ type targets struct {
 	Labels  map[string]string `json:"labels"`
 }
 
-// serveDiscovery tells Prometheus of the ports of all pods, as its own discovery of
-// Kubernetes would.
+// serveDiscovery serves the ports of all pods to Prometheus, in the form of its own Kubernetes
+// discovery.
 func (c *cluster) serveDiscovery(t *testing.T) {
 	t.Helper()
 	listener, err := c.ListenOutside(machine.Public + discoveryPort)
@@ -35,7 +34,7 @@ func (c *cluster) serveDiscovery(t *testing.T) {
 	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		text, err := c.Kubectl(r.Context(), "get", "pods", "--all-namespaces", "-o", "json")
 		if err != nil {
-			w.WriteHeader(http.StatusBadGateway) // Prometheus keeps what it knows
+			w.WriteHeader(http.StatusBadGateway) // Prometheus then keeps its current targets
 			return
 		}
 		w.Header().Set("Content-Type", "application/json")

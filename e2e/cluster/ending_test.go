@@ -12,8 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A pod that is deleted under load, before a slow gateway, answers every call that
-// its application makes.
+// A pod that is deleted under load, while the gateway is slow, still answers every call that its
+// application makes.
 func TestPodEndsUnderLoad(t *testing.T) {
 	c := start(t)
 	namespace := c.namespace(t, "ending")
@@ -50,8 +50,8 @@ func (c *cluster) awaitEnd(t *testing.T, namespace, name string) (exit int) {
 	return exit
 }
 
-// kubectl drain moves the pods without being told to lose data, and the pod that takes
-// their place is ready once there is a node for it.
+// kubectl drain moves the pods without a flag that accepts data loss, and the replacement pod is
+// ready once there is a node for it.
 func TestDrain(t *testing.T) {
 	c := start(t)
 	namespace := c.namespace(t, "drain")
@@ -69,8 +69,8 @@ func TestDrain(t *testing.T) {
 	c.ready(t, namespace, "shop")
 }
 
-// A Job with the sidecar completes once its own container has, without waiting for
-// what only Services need.
+// A Job with the sidecar completes as soon as its own container has completed, without the delay
+// that only Services need.
 func TestJob(t *testing.T) {
 	c := start(t)
 	namespace := c.namespace(t, "job")
@@ -105,8 +105,8 @@ spec:
 	assert.NotContains(t, log, "shutdown scheduled", "it waits for shutdown_delay")
 }
 
-// workload writes a kustomization as a consumer has it: a workload of their own, with
-// the sidecar's component and the sandbox.
+// workload writes a kustomization as a consumer would: a workload of their own, with the component
+// sidecar and the sandbox.
 func workload(t *testing.T, text string) string {
 	t.Helper()
 	folder := t.TempDir()

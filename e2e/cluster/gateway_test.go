@@ -42,7 +42,7 @@ type authority struct {
 	pair        tls.Certificate
 }
 
-// newAuthority makes a certificate for PayerMax's names that is its own authority.
+// newAuthority makes a self-signed certificate for PayerMax's names.
 func newAuthority() (*authority, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -63,8 +63,8 @@ func newAuthority() (*authority, error) {
 	}, nil
 }
 
-// gateway stands in for PayerMax, outside of the cluster and under its name. It
-// verifies what it is sent, and signs what it answers.
+// gateway stands in for PayerMax, outside the cluster and under PayerMax's name. It verifies the
+// calls that it receives, and signs its answers.
 type gateway struct {
 	key *rsa.PrivateKey
 
@@ -72,10 +72,10 @@ type gateway struct {
 	merchants []*merchant
 }
 
-// merchant is whom the gateway knows by a key.
+// merchant is a merchant that the gateway knows by a key.
 type merchant struct {
-	key    atomic.Pointer[rsa.PublicKey] // the one that is uploaded
-	delay  atomic.Int64                  // before an answer, a time.Duration
+	key    atomic.Pointer[rsa.PublicKey] // the public key that the merchant has uploaded
+	delay  atomic.Int64                  // how long to wait before an answer, as a time.Duration
 	served atomic.Int64
 }
 
@@ -87,7 +87,7 @@ func serveGateway(m *machine.Machine, a *authority) (*gateway, error) {
 	g := &gateway{key: key}
 	server := &http.Server{
 		Handler: g, TLSConfig: &tls.Config{Certificates: []tls.Certificate{a.pair}},
-		ErrorLog: log.New(io.Discard, "", 0), // of probes that only connect
+		ErrorLog: log.New(io.Discard, "", 0), // would log probes that only connect
 	}
 	for _, address := range []string{machine.Public, machine.Public6} {
 		listener, err := m.ListenOutside(net.JoinHostPort(address, "443"))
@@ -106,7 +106,7 @@ func (g *gateway) sign(text []byte) (string, error) {
 	return base64.StdEncoding.EncodeToString(signature), err
 }
 
-// ServeHTTP answers one call. Nobody's signature is refused.
+// ServeHTTP answers one call. Unknown signatures are refused.
 func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
@@ -128,7 +128,7 @@ func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(answer)
 }
 
-// whose returns the merchant that has signed.
+// whose returns the merchant whose key made the signature.
 func (g *gateway) whose(body, signature []byte) *merchant {
 	digest := sha256.Sum256(body)
 	g.mu.Lock()
@@ -141,7 +141,7 @@ func (g *gateway) whose(body, signature []byte) *merchant {
 	return nil
 }
 
-// enrol makes a merchant known, and returns it with its key as PEM.
+// enrol registers a merchant, and returns it with its private key as PEM.
 func (g *gateway) enrol(t *testing.T) (m *merchant, private []byte) {
 	t.Helper()
 	private, public := newKey(t)
@@ -153,7 +153,7 @@ func (g *gateway) enrol(t *testing.T) (m *merchant, private []byte) {
 	return m, private
 }
 
-// newKey makes a merchant's key.
+// newKey generates a merchant's key.
 func newKey(t *testing.T) (private []byte, public *rsa.PublicKey) {
 	t.Helper()
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
@@ -163,8 +163,8 @@ func newKey(t *testing.T) (private []byte, public *rsa.PublicKey) {
 	return pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), &key.PublicKey
 }
 
-// keyFolder is a folder as the README's commands expect it: the merchant's key and
-// PayerMax's.
+// keyFolder returns a directory with the files that the README's commands expect: the merchant's
+// key and PayerMax's.
 func (g *gateway) keyFolder(t *testing.T, private []byte) string {
 	t.Helper()
 	folder := t.TempDir()

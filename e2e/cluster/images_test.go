@@ -14,9 +14,9 @@ import (
 
 const (
 	sidecarImage = "example.com/caddy-payermax:v0.1.0"
-	// storeImage has the sidecar with the module stores/redis.
+	// storeImage is the sidecar with the module stores/redis.
 	storeImage = "example.com/caddy-payermax:v0.1.0-redis"
-	// valkeyImage has the name that the README gives it, and Debian's Redis in it.
+	// valkeyImage has the name that the README gives it, but contains Debian's Redis.
 	valkeyImage     = "docker.io/valkey/valkey:8-alpine"
 	prometheusImage = "example.com/prometheus:2"
 	adapterImage    = "example.com/prometheus-adapter:0.12"
@@ -24,7 +24,7 @@ const (
 	shopImage       = "example.com/shop:1.0"
 )
 
-// makeImages builds the images of the sidecar, and those around it.
+// makeImages builds the images of the sidecar and all others that the tests need.
 func makeImages(ctx context.Context, authority []byte) ([]image.Image, error) {
 	folder, err := os.MkdirTemp("", "payermax-images-")
 	if err != nil {
@@ -35,10 +35,10 @@ func makeImages(ctx context.Context, authority []byte) ([]image.Image, error) {
 	return b.all(ctx)
 }
 
-// builder builds images in a folder.
+// builder builds images in a directory.
 type builder struct {
 	folder    string
-	authority []byte // whom the sidecars trust
+	authority []byte // CA certificate that the sidecars trust
 }
 
 func (b builder) all(ctx context.Context) ([]image.Image, error) {
@@ -66,7 +66,7 @@ func (b builder) all(ctx context.Context) ([]image.Image, error) {
 		if err != nil {
 			return nil, err
 		}
-		if there.image != valkeyImage { // whose manifest names its program
+		if there.image != valkeyImage { // the manifest of this one names its program
 			made.Entrypoint = []string{"/usr/bin/" + there.as}
 		}
 		images = append(images, made)
@@ -74,7 +74,7 @@ func (b builder) all(ctx context.Context) ([]image.Image, error) {
 	return images, nil
 }
 
-// program builds a program from a folder of this repository.
+// program builds a program from a directory of this repository.
 func (b builder) program(ctx context.Context, in, target string, flags ...string) ([]byte, error) {
 	file := filepath.Join(b.folder, filepath.Base(target))
 	cmd := exec.CommandContext(ctx, "go", append(append([]string{"build", "-trimpath", "-o", file}, flags...), target)...)
@@ -85,12 +85,12 @@ func (b builder) program(ctx context.Context, in, target string, flags ...string
 	return os.ReadFile(file)
 }
 
-// usualTags are those of the binary that is shipped.
+// usualTags are the build tags of the shipped binary.
 const usualTags = "-tags=nobadger,nomysql,nopgx"
 
-// sidecars builds the sidecar's image as xcaddy.Dockerfile describes it, from the build
-// of the shipped binary, and another one with the store. The one difference: they trust
-// the authority of the tests, whose gateway has PayerMax's name.
+// sidecars builds two images: the sidecar's, as xcaddy.Dockerfile describes it, from a build like
+// the shipped binary's, and one with the store. The only difference from shipped images: they trust
+// the tests' CA, because the gateway of the tests uses PayerMax's name.
 func (b builder) sidecars(ctx context.Context) ([]image.Image, error) {
 	caddy, err := os.ReadFile(os.Getenv(caddyBinary))
 	if os.Getenv(caddyBinary) == "" {
@@ -121,8 +121,8 @@ func (b builder) sidecars(ctx context.Context) ([]image.Image, error) {
 	return images, nil
 }
 
-// storeMain is the main that xcaddy would write for the sidecar with the store, whose
-// module has no need of one.
+// storeMain is the main package that xcaddy would write for the sidecar with the store. The store's
+// module does not contain one.
 const storeMain = `package main
 
 import (
@@ -136,7 +136,8 @@ import (
 func main() { caddycmd.Main() }
 `
 
-// storeOverlay has Go find that main in the folder caddy of the store's module.
+// storeOverlay writes an overlay that makes Go find storeMain in directory caddy of the store's
+// module.
 func (b builder) storeOverlay() (string, error) {
 	file, overlay := filepath.Join(b.folder, "main.go"), filepath.Join(b.folder, "overlay.json")
 	if err := os.WriteFile(file, []byte(storeMain), 0o600); err != nil {

@@ -12,8 +12,8 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/e2e/cluster/internal/machine"
 )
 
-// On a node with IPv4 and IPv6: the sidecar's health is there on both, a gateway that
-// has an IPv6 address alone is called, and the policies decide about IPv6 as about IPv4.
+// On a node with IPv4 and IPv6, the sidecar's health port can be reached over both, a gateway that
+// has only an IPv6 address can be called, and the policies treat IPv6 like IPv4.
 func TestIPv6(t *testing.T) {
 	c := start(t)
 	namespace := c.namespace(t, "ipv6")

@@ -13,11 +13,11 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// createKeys makes the Secret as the README does.
+// createKeys is the README's command that creates the Secret.
 const createKeys = "kubectl create secret generic payermax-keys -n %s --from-file=private.key --from-file=payermax.pub"
 
-// applied applies an overlay that takes keys, and returns its merchant and the folder
-// of the keys.
+// applied applies an overlay that uses keys, and returns its merchant and the directory of the
+// keys.
 func (c *cluster) applied(t *testing.T, namespace, overlay string) (m *merchant, folder string) {
 	t.Helper()
 	m, private := c.gateway.enrol(t)
@@ -27,8 +27,8 @@ func (c *cluster) applied(t *testing.T, namespace, overlay string) (m *merchant,
 	return m, folder
 }
 
-// Without the Secret a pod waits. Once it is there the pod is ready, and calls are
-// answered by the gateway. A Secret that changes under load loses no call.
+// Without the Secret, a pod waits. Once the Secret exists, the pod becomes ready, and the gateway
+// answers calls. A change of the Secret under load loses no call.
 func TestSecret(t *testing.T) {
 	c := start(t)
 	namespace := c.namespace(t, "secret")
@@ -48,7 +48,7 @@ func TestSecret(t *testing.T) {
 	for _, p := range pods {
 		c.load(t, p, 2)
 	}
-	// The same key in another form, so that both are valid while it spreads.
+	// The same key in different bytes, so that both versions are valid while the change spreads.
 	before := c.fingerprintsLoaded(t, namespace)
 	require.NoError(t, os.WriteFile(filepath.Join(folder, "private.key"), append(private, '\n'), 0o600))
 	c.shell(t, folder, fmt.Sprintf(createKeys, namespace)+" --dry-run=client -o yaml | kubectl replace -f -")
@@ -61,18 +61,18 @@ func TestSecret(t *testing.T) {
 	assert.NotZero(t, m.served.Load())
 }
 
-// fingerprintsLoaded counts how often the sidecars have loaded keys anew.
+// fingerprintsLoaded counts how often the sidecars have reloaded keys.
 func (c *cluster) fingerprintsLoaded(t *testing.T, namespace string) int {
 	t.Helper()
 	log := c.kubectl(t, "logs", "-n", namespace, "--selector=payermax-signer=true", "-c", "payermax", "--tail=-1")
 	return strings.Count(log, "keys reloaded")
 }
 
-// The README's "Change the key", step by step, with its own commands: nothing
-// restarts, and the application sees no refusal.
+// The README's "Change the key", step by step, with its own commands: nothing restarts, and the
+// application gets no refusal.
 func TestChangeTheKey(t *testing.T) {
 	c := start(t)
-	namespace := c.namespace(t, "shop") // as the README names it
+	namespace := c.namespace(t, "shop") // the name that the README uses
 	m, folder := c.applied(t, namespace, overlays+"uat")
 	c.ready(t, namespace, "shop")
 	pods := c.pods(t, namespace)
@@ -125,13 +125,13 @@ func readmeSection(t *testing.T, heading string) string {
 	return section
 }
 
-// blocks are the commands of a README, and manifests what it would have written to a file.
+// blocks matches the commands of a README, and manifests the files that it shows.
 var (
 	blocks    = regexp.MustCompile("(?s)```sh\n(.*?)```")
 	manifests = regexp.MustCompile("(?s)```yaml\n(.*?)```")
 )
 
-// readmeManifest returns the block of YAML in a section that has a text in it.
+// readmeManifest returns the YAML block of a section that contains a text.
 func readmeManifest(t *testing.T, heading, with string) string {
 	t.Helper()
 	for _, block := range manifests.FindAllStringSubmatch(readmeSection(t, heading), -1) {
@@ -143,7 +143,7 @@ func readmeManifest(t *testing.T, heading, with string) string {
 	return ""
 }
 
-// readmeBlocks returns the commands of a section, block by block.
+// readmeBlocks returns the blocks of commands of a section.
 func readmeBlocks(t *testing.T, heading string) []string {
 	t.Helper()
 	var all []string
@@ -154,7 +154,7 @@ func readmeBlocks(t *testing.T, heading string) []string {
 	return all
 }
 
-// readmeSteps returns the numbered steps of a section, with the commands in each.
+// readmeSteps returns the numbered steps of a section, with the commands of each.
 func readmeSteps(t *testing.T, heading string) []step {
 	t.Helper()
 	var steps []step
@@ -169,8 +169,8 @@ func readmeSteps(t *testing.T, heading string) []step {
 	return steps
 }
 
-// A sidecar that may not read its key says so, names the file, and is not ready; nor
-// does the application start.
+// A sidecar that may not read its key says so, names the file, and is not ready. The application
+// does not start either.
 func TestKeyCannotBeRead(t *testing.T) {
 	c := start(t)
 	namespace := c.namespace(t, "unreadable")
@@ -196,7 +196,7 @@ patches:
 	t.Log(lastLines(said, 1))
 }
 
-// consumer writes a kustomization of somebody else's, on top of an overlay.
+// consumer writes somebody else's kustomization on top of an overlay.
 func consumer(t *testing.T, overlay, text string) string {
 	t.Helper()
 	folder := t.TempDir()

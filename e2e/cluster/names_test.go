@@ -14,11 +14,11 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/e2e/cluster/internal/machine"
 )
 
-// uat6 is a name of the gateway's that has an IPv6 address alone.
+// uat6 is a name of the gateway that has only an IPv6 address.
 const uat6 = "pay-gate-uat-ipv6.payermax.com"
 
-// nameServer is CoreDNS as kubeadm 1.34 sets it up, in a namespace, with labels and on a
-// port. What is not the cluster's it asks the internet's name server.
+// nameServer returns the manifests of CoreDNS as kubeadm 1.34 sets it up, in a namespace, with
+// labels and on a port. It forwards names outside the cluster to the internet's name server.
 func nameServer(namespace, labels string, port int) string {
 	return fmt.Sprintf(`
 apiVersion: v1
@@ -91,10 +91,10 @@ spec:
 `, namespace, labels, port, machine.Public)
 }
 
-// kubeDNS is the label by which the policies know the cluster's name server.
+// kubeDNS is the label by which the policies recognise the cluster's name server.
 const kubeDNS = "k8s-app: kube-dns"
 
-// kubeDNSService is where the kubelet tells pods to ask.
+// kubeDNSService is the Service that the kubelet tells pods to use for DNS.
 const kubeDNSService = `
 apiVersion: v1
 kind: Service
@@ -105,8 +105,8 @@ spec:
   ports: [{name: dns, protocol: UDP, port: 53}, {name: dns-tcp, protocol: TCP, port: 53}]
 `
 
-// serveNames starts the internet's name server, which also stands for those that are at
-// addresses of a node's own, and the cluster's.
+// serveNames starts the internet's name server, which also stands for those on node-local
+// addresses, and the cluster's.
 func (c *cluster) serveNames(ctx context.Context) error {
 	internet := c.Command(context.WithoutCancel(ctx), "ip", "netns", "exec", "world", os.Getenv(coreDNSBinary), "-conf", "stdin")
 	internet.Stdin = strings.NewReader(fmt.Sprintf(`.:53 {
@@ -120,7 +120,7 @@ func (c *cluster) serveNames(ctx context.Context) error {
 	if err := internet.Start(); err != nil {
 		return err
 	}
-	go func() { _ = internet.Wait() }() // which is when the machine ends
+	go func() { _ = internet.Wait() }() // returns when the machine ends
 	cmd := c.Command(ctx, "kubectl", "apply", "-f", "-")
 	cmd.Stdin = strings.NewReader(nameServer("kube-system", kubeDNS, 53) + "---" + kubeDNSService)
 	if out, err := cmd.CombinedOutput(); err != nil {
@@ -130,7 +130,7 @@ func (c *cluster) serveNames(ctx context.Context) error {
 	return err
 }
 
-// serverIn starts a name server in a namespace, and returns its pod's address.
+// serverIn starts a name server in a namespace, and returns the address of its pod.
 func (c *cluster) serverIn(t *testing.T, namespace, labels string, port int) string {
 	t.Helper()
 	c.kubectl(t, "create", "namespace", namespace)
@@ -143,9 +143,9 @@ func (c *cluster) serverIn(t *testing.T, namespace, labels string, port int) str
 	return fmt.Sprintf("%s:%d", c.onlyPod(t, namespace).Status.PodIP, port)
 }
 
-// The name servers of the clusters that the README names answer what the policies let
-// through, over UDP and TCP: names of Services, and PayerMax's. Others are not asked, and
-// the sandbox asks nobody.
+// For each kind of name server that the README names, the policies let queries through, over UDP
+// and TCP, for names of Services and for PayerMax's. Queries to other name servers are blocked, and
+// the sandbox cannot query any.
 func TestNameServers(t *testing.T) {
 	c := start(t)
 	namespace, closed := c.namespace(t, "names"), c.namespace(t, "no-names")

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// The other overlays, as they are.
+// The overlay unix-socket, unchanged.
 func TestUnixSocket(t *testing.T) {
 	c := start(t)
 	namespace := c.namespace(t, "socket")
@@ -20,7 +20,7 @@ func TestUnixSocket(t *testing.T) {
 func TestPlainContainer(t *testing.T) {
 	c := start(t)
 	namespace := c.namespace(t, "plain")
-	// The preStop command needs a shell's sleep, which the image of the shop has not.
+	// The preStop command needs a sleep program, which the shop's image does not have.
 	c.applied(t, namespace, consumer(t, "plain-container", `
 patches:
   - target: {kind: Deployment, name: shop}
@@ -35,7 +35,7 @@ patches:
 	await(t, 30*time.Second, "an answer", func() bool { return c.report(t, p)[success] > before })
 }
 
-// Three replicas, a disruption budget, and the gateway's other name.
+// The overlay production: three replicas, a disruption budget, and the gateway's production name.
 func TestProduction(t *testing.T) {
 	c := start(t)
 	namespace := c.namespace(t, "production")

@@ -11,8 +11,8 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/e2e/cluster/internal/machine"
 )
 
-// restrictedPod is a container of the shop's image in a pod of its own, as the
-// restricted standard wants it. It does nothing until it is asked to.
+// restrictedPod runs a container of the shop's image in a separate pod that meets the restricted
+// standard. It does nothing until a test uses it.
 func (c *cluster) restrictedPod(t *testing.T, namespace, name string) {
 	t.Helper()
 	c.apply(t, fmt.Sprintf(`
@@ -32,15 +32,15 @@ spec:
 	c.kubectl(t, "wait", "-n", namespace, "pod/"+name, "--for=condition=Ready", "--timeout=60s")
 }
 
-// reaches has a pod's container shop try, and returns what it says.
+// reaches runs the shop's program in a pod's container shop, and returns its output.
 func (c *cluster) reaches(t *testing.T, namespace, pod string, args ...string) (said string, reached bool) {
 	t.Helper()
 	said, err := c.Kubectl(t.Context(), append([]string{"exec", "-n", namespace, pod, "-c", "shop", "--", "/usr/bin/shop"}, args...)...)
 	return said, err == nil
 }
 
-// The policies, enforced: out goes what PayerMax and the name server need, in comes
-// Prometheus to the health port of a native sidecar.
+// The policies are enforced: traffic may leave only to PayerMax and the name servers, and only
+// Prometheus may enter, at the health port of a native sidecar.
 func TestNetworkPolicies(t *testing.T) {
 	c := start(t)
 	namespace := c.namespace(t, "policies")
@@ -51,12 +51,12 @@ func TestNetworkPolicies(t *testing.T) {
 	server := c.kubectl(t, "get", "pods", "-n", "kube-system", "--selector=k8s-app=kube-dns", "-o", "jsonpath={.items[0].status.podIP}")
 	for address, allowed := range map[string]bool{
 		server + ":53": true, server + ":54": false,
-		machine.Public + ":443": true, uat + ":443": true, // which needs the name server
+		machine.Public + ":443": true, uat + ":443": true, // needs the name server
 		machine.Private + ":443": false, machine.Metadata + ":443": false, machine.Metadata + ":80": false,
 		machine.Public + ":80": false,
 	} {
 		said, reached := c.reaches(t, namespace, p.Metadata.Name, "connect", address)
-		// What nobody listens on is refused by the other side if it gets there.
+		// If nothing listens there, the other side refuses a connection that reaches it.
 		assert.Equal(t, allowed, reached || strings.Contains(said, "refused"), "%s: %s", address, said)
 	}
 
@@ -76,7 +76,7 @@ func TestNetworkPolicies(t *testing.T) {
 		_, reached = c.reaches(t, from[0], from[1], "get", "http://"+p.Status.PodIP+":3000/healthz")
 		assert.True(t, reached, "%s does not reach the application", from[1])
 	}
-	// Whatever the sandbox's pod does, it reaches nobody: not even the name server.
+	// Whatever the sandbox's pod does, it reaches nothing, not even the name server.
 	sandbox := c.namespace(t, "closed")
 	c.kubectl(t, "apply", "-n", sandbox, "-k", overlays+"sandbox")
 	c.ready(t, sandbox, "shop")

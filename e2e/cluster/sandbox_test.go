@@ -15,8 +15,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The sandbox overlay, as it is: the sidecar serves before the application begins,
-// the probes are answered, and what operators run in the container works there.
+// The overlay sandbox, unchanged: the sidecar serves before the application starts, the probes are
+// answered, and the commands that operators run in the container work there.
 func TestSandbox(t *testing.T) {
 	c := start(t)
 	namespace := c.namespace(t, "sandbox")
@@ -60,7 +60,7 @@ func TestSandbox(t *testing.T) {
 	t.Run("memory and CPU as the manifests give them", func(t *testing.T) {
 		group := c.cgroup(t, p, "payermax")
 		assert.Equal(t, "201326592", group.value(t, "memory", "memory.limit_in_bytes", "memory.max"), "192 MiB")
-		if shares := group.value(t, "cpu", "cpu.shares", "cpu.weight"); shares != "51" { // 50m of 1024
+		if shares := group.value(t, "cpu", "cpu.shares", "cpu.weight"); shares != "51" { // 50m CPU, of 1024 shares
 			assert.Equal(t, "2", shares)
 		}
 		quota := group.value(t, "cpu", "cpu.cfs_quota_us", "cpu.max")
@@ -86,16 +86,16 @@ func TestSandbox(t *testing.T) {
 		require.NotNil(t, ended)
 		killed := ended.FinishedAt.Sub(frozen)
 		t.Logf("not ready after %.1f s, killed after %.1f s, replaced after %.1f s", notReady.Seconds(), killed.Seconds(), replaced.Seconds())
-		// The probe has failed five times after 20 s at the earliest. If it had no time to
-		// end of its own, the pod's, a minute, would follow.
+		// The probe has failed five times after 20 s at the earliest. Without a termination grace
+		// period of its own, the pod's, a minute, would be added.
 		assert.Less(t, killed, 75*time.Second)
 		assert.Zero(t, c.onlyPod(t, namespace).container("shop").RestartCount)
 	})
 }
 
-// A sidecar whose memory is at its limit is killed by the kernel. The kubelet starts it
-// anew, without the application, and says so to the operator; the call under way is
-// without an answer.
+// The kernel kills a sidecar that exceeds its memory limit. The kubelet restarts it without
+// restarting the application, and the operator can see the reason; the call in flight gets no
+// answer.
 func TestOutOfMemory(t *testing.T) {
 	c := start(t)
 	namespace := c.namespace(t, "memory")
@@ -121,9 +121,9 @@ func TestOutOfMemory(t *testing.T) {
 	t.Logf("back after %.1f s; calls: %v", back.Seconds(), c.report(t, p))
 }
 
-// hog fills a container's memory from within its control group. The kernel kills the
-// container's process for it, which has the kubelet's oom_score_adj for pods that may
-// use more than they ask for, some 990 of 1000, and not the hog, which has none.
+// hog fills a container's memory from within its control group. The kernel then kills the
+// container's process, whose oom_score_adj is the one that the kubelet sets for pods that may use
+// more than they request (some 990 of 1000), and not the hog, which has none.
 func hog(t *testing.T, group cgroup) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), "sh", "-euc", `
@@ -147,10 +147,10 @@ func hog(t *testing.T, group cgroup) {
 	require.NoError(t, err)
 }
 
-// cgroup are the control groups of a container.
+// cgroup holds the directories of a container's control groups.
 type cgroup struct{ folders []string }
 
-// cgroup finds the control groups that the kubelet made for a container.
+// cgroup finds the control groups that the kubelet created for a container.
 func (c *cluster) cgroup(t *testing.T, p pod, container string) cgroup {
 	t.Helper()
 	_, id, _ := strings.Cut(p.container(container).ContainerID, "://")
@@ -167,7 +167,7 @@ func (c *cluster) cgroup(t *testing.T, p pod, container string) cgroup {
 	return cgroup{found}
 }
 
-// value reads a setting by its name in version 1 of control groups or in version 2.
+// value reads a setting, by its name in version 1 or version 2 of control groups.
 func (g cgroup) value(t *testing.T, controller, name1, name2 string) string {
 	t.Helper()
 	for _, folder := range g.folders {
@@ -181,8 +181,7 @@ func (g cgroup) value(t *testing.T, controller, name1, name2 string) string {
 	return ""
 }
 
-// process returns the one process of a container, as the machine of the tests knows
-// it.
+// process returns the ID of a container's only process, as seen from the tests' machine.
 func (g cgroup) process(t *testing.T) int {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(g.folders[0], "cgroup.procs"))

@@ -15,9 +15,9 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/e2e/cluster/internal/machine"
 )
 
-// The autoscaler of scale-by-calls, by the README's rule for prometheus-adapter and a
-// Prometheus with the shipped config: it knows how many calls each replica has under way,
-// and when PayerMax is slow it makes another replica for them.
+// The autoscaler of scale-by-calls works with the README's rule for prometheus-adapter and a
+// Prometheus with the shipped config: it knows how many calls each replica has in flight, and adds
+// a replica when PayerMax is slow.
 func TestScaleByCalls(t *testing.T) {
 	c := start(t)
 	c.serveMetrics(t)
@@ -41,23 +41,22 @@ func TestScaleByCalls(t *testing.T) {
 	})
 	t.Logf("another replica is wanted %.1f s after 300 calls at once: %s", took.Seconds(), c.inFlight(t, namespace))
 	assert.Contains(t, c.kubectl(t, "get", "events", "-n", namespace), "New size: 2; reason: pods metric caddy_payermax_requests_in_flight above target")
-	// The callers have done what they are for, and keep the node busy.
+	// The callers are no longer needed, and would keep the node busy.
 	c.kubectl(t, "scale", "-n", callers, "deployment/http1", "--replicas=0")
 	c.ready(t, namespace, "payermax-gateway")
 	await(t, time.Minute, "the metric of both replicas", func() bool { return strings.Count(c.inFlight(t, namespace), "payermax-gateway-") == 2 })
 	assert.NotZero(t, m.served.Load())
 }
 
-// outOfReach is a patch for as much CPU as the node has, so that only calls have replicas
-// made.
+// outOfReach is a patch that sets the CPU target out of reach, so that only calls can add replicas.
 const outOfReach = `
   - target: {kind: HorizontalPodAutoscaler}
     patch: |
       - {op: replace, path: /spec/metrics/0/resource/target/averageUtilization, value: 1000}
 `
 
-// scaledByCalls writes a kustomization of the shared gateway that is scaled by calls, of
-// one replica at first.
+// scaledByCalls writes a kustomization of the shared gateway with scale-by-calls, starting with one
+// replica.
 func scaledByCalls(t *testing.T) string {
 	t.Helper()
 	folder := t.TempDir()
@@ -72,7 +71,7 @@ patches:
 	return folder
 }
 
-// autoscaler is what the tests look at of a HorizontalPodAutoscaler.
+// autoscaler holds the fields of a HorizontalPodAutoscaler that these tests check.
 type autoscaler struct {
 	Status struct {
 		DesiredReplicas int
@@ -92,7 +91,7 @@ func (c *cluster) autoscaler(t *testing.T, namespace string) (h autoscaler) {
 	return h
 }
 
-// active reports whether the autoscaler can compute how many replicas there should be.
+// active reports whether the autoscaler can compute the number of replicas.
 func (h autoscaler) active() bool {
 	for _, condition := range h.Status.Conditions {
 		if condition.Type == "ScalingActive" {
@@ -102,7 +101,8 @@ func (h autoscaler) active() bool {
 	return false
 }
 
-// calls is how many are under way in a replica on average, if the autoscaler knows.
+// calls returns the average number of calls in flight per replica, or "" if the autoscaler does not
+// know it.
 func (h autoscaler) calls() string {
 	for _, metric := range h.Status.CurrentMetrics {
 		if metric.Pods != nil && metric.Pods.Metric.Name == "caddy_payermax_requests_in_flight" {
@@ -112,7 +112,7 @@ func (h autoscaler) calls() string {
 	return ""
 }
 
-// inFlight asks the API server as the README does.
+// inFlight queries the API server as the README does.
 func (c *cluster) inFlight(t *testing.T, namespace string) string {
 	t.Helper()
 	var list struct {
@@ -130,8 +130,8 @@ func (c *cluster) inFlight(t *testing.T, namespace string) string {
 	return strings.Join(all, " ")
 }
 
-// serveMetrics starts a Prometheus with the shipped config and rules, which scrapes more
-// often, and prometheus-adapter with the README's rule.
+// serveMetrics starts a Prometheus with the shipped config and rules, but a shorter scrape
+// interval, and prometheus-adapter with the README's rule.
 func (c *cluster) serveMetrics(t *testing.T) {
 	t.Helper()
 	c.serveDiscovery(t)
@@ -153,7 +153,8 @@ func (c *cluster) serveMetrics(t *testing.T) {
 	c.apply(t, metricAPIs)
 }
 
-// kubeletJob has Prometheus know the CPU of containers, as a cluster's own does.
+// kubeletJob makes Prometheus scrape the CPU metrics of containers, as a cluster's own Prometheus
+// does.
 const kubeletJob = `
   - job_name: kubelet
     scheme: https
@@ -162,7 +163,7 @@ const kubeletJob = `
     static_configs: [{targets: ["` + machine.NodeIP + `:10250"]}]
 `
 
-// resourceRules are those of prometheus-adapter's own manifests for the CPU.
+// resourceRules are the CPU rules from prometheus-adapter's own manifests.
 const resourceRules = `
 resourceRules:
   cpu:
@@ -204,8 +205,8 @@ spec:
   ports: [{port: 9090}]
 `
 
-// adapter is prometheus-adapter as its own manifests deploy it, with one replica. It asks
-// more often which metrics there are.
+// adapter is prometheus-adapter as its own manifests deploy it, with one replica. It refreshes its
+// list of metrics more often.
 const adapter = `
 apiVersion: v1
 kind: ServiceAccount
@@ -270,7 +271,7 @@ spec:
   ports: [{port: 443, targetPort: 6443}]
 `
 
-// metricAPIs are what the adapter serves: calls under way, and the CPU.
+// metricAPIs are the APIs that the adapter serves: calls in flight, and CPU.
 const metricAPIs = `
 apiVersion: apiregistration.k8s.io/v1
 kind: APIService

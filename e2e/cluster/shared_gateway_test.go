@@ -9,15 +9,15 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-// cheapReplicas is a patch for less CPU than the gateway's replicas ask for, of which
-// this node has not enough.
+// cheapReplicas is a patch that reduces the CPU request of the gateway's replicas, because this
+// node does not have enough.
 const cheapReplicas = `
   - target: {kind: Deployment}
     patch: |
       - {op: replace, path: /spec/template/spec/containers/0/resources/requests/cpu, value: 50m}
 `
 
-// replicas is a patch for a number of replicas at least.
+// replicas returns a patch for a minimum number of replicas.
 func replicas(least int) string {
 	return fmt.Sprintf(`
   - target: {kind: HorizontalPodAutoscaler}
@@ -26,9 +26,9 @@ func replicas(least int) string {
 `, least)
 }
 
-// sharedGateway prepares a namespace for the shared gateway, and another one for its
-// callers, by the README's commands but the last, which applies it. It returns the
-// merchant, and the folder of the keys and certificates.
+// sharedGateway prepares a namespace for the shared gateway and another one for its callers, with
+// all of the README's commands except the last, which applies it. It returns the merchant, and the
+// directory of the keys and certificates.
 func (c *cluster) sharedGateway(t *testing.T, namespace, callers string) (m *merchant, folder string) {
 	t.Helper()
 	m, private := c.gateway.enrol(t)
@@ -42,7 +42,8 @@ func (c *cluster) sharedGateway(t *testing.T, namespace, callers string) (m *mer
 	return m, folder
 }
 
-// replicated waits until the autoscaler has made a number of replicas, and all are ready.
+// replicated waits until the autoscaler has created a number of replicas, and all of them are
+// ready.
 func (c *cluster) replicated(t *testing.T, namespace string, number int) {
 	t.Helper()
 	await(t, 2*time.Minute, fmt.Sprintf("%d replicas", number), func() bool {
@@ -51,14 +52,14 @@ func (c *cluster) replicated(t *testing.T, namespace string, number int) {
 	c.ready(t, namespace, "payermax-gateway")
 }
 
-// certify gives a namespace the certificate of a caller.
+// certify creates a Secret with a caller's certificate in a namespace.
 func (c *cluster) certify(t *testing.T, folder, namespace string) {
 	t.Helper()
 	c.shell(t, folder, "kubectl create secret generic certified -n "+namespace+" --from-file=gateway.crt --from-file=tls.crt=shop.crt --from-file=tls.key=shop.key")
 }
 
-// The shared gateway with two replicas: callers with a certificate are served, from
-// namespaces that are labelled, and a rolling restart under load loses no call.
+// The shared gateway has two replicas: callers with a certificate are served, from labelled
+// namespaces, and a rolling restart under load loses no call.
 func TestSharedGateway(t *testing.T) {
 	c := start(t)
 	namespace, callers := c.namespace(t, "gateway"), c.namespace(t, "callers", "payermax-caller=true")
@@ -96,8 +97,8 @@ func TestSharedGateway(t *testing.T) {
 	assert.NotContains(t, c.awaitLog(t, "first call", stranger, "deployment/stranger"), success, "a namespace without the label is served")
 }
 
-// caller is a Deployment that calls the shared gateway: once, and with workers all the
-// time.
+// caller creates a Deployment that calls the shared gateway: once, and continuously with the given
+// number of workers.
 func (c *cluster) caller(t *testing.T, namespace, name, secret, url string, workers int) {
 	t.Helper()
 	c.apply(t, fmt.Sprintf(`

@@ -16,10 +16,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The shared gateway with the store, as the README has it, and with a consumer's own
-// Caddyfile that takes notifications: those that come to both replicas reach the
-// application once, also after the replicas have restarted. Without the store they still
-// arrive, and calls are answered. Nobody but the gateways reaches it.
+// The shared gateway with the store, as in the README, and with a consumer's own Caddyfile that
+// accepts notifications. A notification that arrives at both replicas reaches the application once,
+// even after the replicas have restarted. Without the store, notifications still arrive and calls
+// are answered. Only the gateways can reach the store.
 func TestSharedStore(t *testing.T) {
 	c := start(t)
 	namespace, callers := c.namespace(t, "store"), c.namespace(t, "store-callers", "payermax-caller=true")
@@ -65,14 +65,14 @@ func TestSharedStore(t *testing.T) {
 	t.Logf("in use again after %.1f s; %d calls answered in all", back.Seconds(), m.served.Load())
 }
 
-// gateways are the pods of the shared gateway, those that are ending included.
+// gateways returns the pods of the shared gateway, including those that are ending.
 func (c *cluster) gateways(t *testing.T, namespace string) []string {
 	t.Helper()
 	return strings.Fields(c.kubectl(t, "get", "pods", "-n", namespace, "--selector=app=payermax-gateway", "-o", "name"))
 }
 
-// storeConsumer writes the README's kustomization, with a component that has a Caddyfile
-// of the consumer's own.
+// storeConsumer writes the README's kustomization, with a component that contains the consumer's
+// own Caddyfile.
 func storeConsumer(t *testing.T) string {
 	t.Helper()
 	folder := t.TempDir()
@@ -114,7 +114,7 @@ configMapGenerator: [{name: payermax-caddyfile, behavior: replace, files: [Caddy
 	return folder
 }
 
-// replicaSet are the replicas of a shared gateway.
+// replicaSet is the set of replicas of a shared gateway.
 type replicaSet struct {
 	*cluster
 	namespace string
@@ -125,7 +125,7 @@ func (r replicaSet) pods(t *testing.T) []pod {
 	return r.cluster.pods(t, r.namespace, "app=payermax-gateway")
 }
 
-// awaitStore waits until all replicas say that they reach the store, or that they do not.
+// awaitStore waits until all replicas report that they can reach the store, or that they cannot.
 // They are ready in either case.
 func (r replicaSet) awaitStore(t *testing.T, reachable bool) time.Duration {
 	t.Helper()
@@ -139,7 +139,7 @@ func (r replicaSet) awaitStore(t *testing.T, reachable bool) time.Duration {
 	})
 }
 
-// notified is how often the application got the notification of each order.
+// notified returns how often the application got each order's notification.
 func (r replicaSet) notified(t *testing.T) map[string]int {
 	t.Helper()
 	address := r.kubectl(t, "get", "pod", "notified", "-n", r.namespace, "-o", "jsonpath={.status.podIP}")
@@ -149,8 +149,8 @@ func (r replicaSet) notified(t *testing.T) map[string]int {
 	return orders
 }
 
-// deliver delivers notifications of a number of orders as PayerMax would: each to all
-// replicas at once, until one of them acknowledges it, and then to all of them once more.
+// deliver delivers the notifications of a number of orders as PayerMax would: each to all replicas
+// at once, until one of them acknowledges it, and then to all of them once more.
 func (r replicaSet) deliver(t *testing.T, name string, number int) (orders []string) {
 	t.Helper()
 	replicas := r.pods(t)
@@ -199,7 +199,7 @@ func (r replicaSet) post(ctx context.Context, url, signature, body string) int {
 	return answer.StatusCode
 }
 
-// each is what the application has if it got each notification as often.
+// each returns the expected counts if the application got each notification that many times.
 func each(orders []string, times int) map[string]int {
 	all := make(map[string]int)
 	for _, order := range orders {

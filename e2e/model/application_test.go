@@ -11,24 +11,24 @@ import (
 	"time"
 )
 
-// application stands behind the site of the notifications, and keeps what reaches it.
+// application is the application behind the notification site. It records what reaches it.
 type application struct {
 	server  *httptest.Server
 	address string
 
 	mu      sync.Mutex
-	does    map[string][]deed // with a notification of a number, one delivery after the other
+	does    map[string][]deed // what it does with the notifications of a number, one delivery after the other
 	reached []reached
 }
 
-// reached is a request that has reached the application.
+// reached is a request that reached the application.
 type reached struct {
 	path, body, number string
-	proofs             []string // whatever could be taken for a proof
+	proofs             []string // every header field that could be taken for a proof
 	accepted           bool
 }
 
-// deed is what an application does with a notification.
+// deed is what the application does with a notification.
 type deed string
 
 const (
@@ -52,14 +52,14 @@ func newApplication() *application {
 	return a
 }
 
-// will says what the application does with the next delivery of a notification.
+// will sets what the application does with the next delivery of a notification.
 func (a *application) will(number string, do deed) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.does[number] = []deed{do}
 }
 
-// since returns what has reached the application after the first requests.
+// since returns the requests that reached the application, without the first count.
 func (a *application) since(count int) []reached {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -14,9 +14,9 @@ import (
 
 const pathPrefix = "/aggregate-pay/api/gateway/"
 
-// endpoint is a call that PayerMax knows, as far as the model uses it.
+// endpoint is one of PayerMax's endpoints, as far as the model uses it.
 type endpoint struct {
-	data       string // with the call's number, an amount where there is one, and with what the answer echoes
+	data       string // with the call's number, an amount if there is one, and the members that the answer echoes
 	answer     string
 	repeatable bool
 	hasAmount  bool
@@ -25,7 +25,7 @@ type endpoint struct {
 
 const session = "applyDropinSession"
 
-// endpoints have %[1]s for the number and %[2]d for the amount.
+// endpoints has %[1]s for the number and %[2]d for the amount.
 var endpoints = map[string]endpoint{
 	session: {
 		data:       `{"totalAmount":%[2]d,"currency":"IDR","country":"ID","userId":"canary-user","referralCode":"%[1]s"}`,
@@ -53,8 +53,8 @@ var endpoints = map[string]endpoint{
 	},
 }
 
-// The callers, whom a header names. The shop may do anything, up to a limit; the back
-// office may query.
+// The callers, named by a header. The shop may make any call, up to a limit; the back office may
+// only query.
 const (
 	shop       = "shop"
 	backOffice = "back-office"
@@ -71,15 +71,15 @@ type call struct {
 	amount   int
 	fault    *fault
 	mistake  *mistake
-	sending  func(header, body string) []string // the pieces in which it is sent
-	vanishes bool                               // whether its application hangs up once it is sent
+	sending  func(header, body string) []string // splits the request into the pieces that are sent
+	vanishes bool                               // the application hangs up once the request is sent
 
-	// What has come of it.
+	// The result of the call.
 	took     time.Duration
 	response *response // nil if the connection ended without an answer
 }
 
-// response is what an application gets.
+// response is the answer that an application gets.
 type response struct {
 	status int
 	header http.Header
@@ -89,12 +89,12 @@ type response struct {
 func (c *call) isRepeatable() bool { return endpoints[c.endpoint].repeatable }
 func (c *call) echoes() bool       { return endpoints[c.endpoint].echoes }
 
-// success is the gateway's answer if nothing is wrong.
+// success returns the gateway's answer if nothing is wrong.
 func (c *call) success() string {
 	return `{"code":"APPLY_SUCCESS","msg":"Success.","data":` + fmt.Sprintf(endpoints[c.endpoint].answer, c.number) + `}`
 }
 
-// String is what a failure says of it.
+// String describes the call in failure messages.
 func (c *call) String() string {
 	said := fmt.Sprintf("%s %s of %s for %s, gateway: %s", c.number, c.endpoint, c.caller, c.merchant.name, c.fault.name)
 	if c.mistake != nil {
@@ -106,23 +106,24 @@ func (c *call) String() string {
 	return said
 }
 
-// mistake is what an application does wrong. Nothing of it may be sent.
+// mistake is an error that an application makes. A call with a mistake must not be sent to the
+// gateway.
 type mistake struct {
 	name   string
 	status int
 	code   string
 	make   func(*request)
-	fits   func(*call) bool // nil if it does to each call
+	fits   func(*call) bool // nil if it fits every call
 }
 
-// request is what an application writes.
+// request is what an application sends.
 type request struct {
 	method, path, caller, shop, contentType, body string
 }
 
 func hasAmount(c *call) bool { return endpoints[c.endpoint].hasAmount }
 
-// mistakes are all that are made, in the order in which the sidecar looks.
+// mistakes lists all mistakes, in the order in which the sidecar checks for them.
 var mistakes = []mistake{
 	{"GET", 405, "METHOD_NOT_ALLOWED", func(r *request) { r.method = "GET" }, nil},
 	{"no endpoint", 404, "NOT_FOUND", func(r *request) { r.path += "s" }, nil},
@@ -150,7 +151,7 @@ var mistakes = []mistake{
 	}, hasAmount},
 }
 
-// drawCall draws a call of a merchant's.
+// drawCall draws a call of one of the merchants.
 func (w *world) drawCall(t *rapid.T) *call {
 	c := &call{
 		endpoint: rapid.SampledFrom([]string{session, "orderAndPay", "orderQuery", "refund", "refundQuery"}).Draw(t, "endpoint"),
@@ -177,15 +178,14 @@ func (w *world) drawCall(t *rapid.T) *call {
 	return c
 }
 
-// name gives the call a number that no other has.
+// name gives the call a unique number.
 func (w *world) name(c *call) {
 	w.lastCall++
 	c.number = fmt.Sprintf("model_%d_", w.lastCall)
 	c.data = fmt.Sprintf(endpoints[c.endpoint].data, c.number, c.amount)
 }
 
-// faultWeights are the numbers of the faults, the first of them as often as the others
-// together.
+// faultWeights are indexes of faults. The first fault occurs as often as all others together.
 var faultWeights = func() []int {
 	weights := make([]int, 0, 2*len(faults))
 	for i := range faults {
@@ -194,7 +194,7 @@ var faultWeights = func() []int {
 	return weights
 }()
 
-// sendings are the ways to write a request: whole, in pieces, in chunks.
+// sendings are the ways to send a request: as a whole, in pieces, or in chunks.
 var sendings = []func(header, body string) []string{
 	func(header, body string) []string {
 		return []string{fmt.Sprintf("%sContent-Length: %d\r\n\r\n%s", header, len(body), body)}
@@ -208,12 +208,13 @@ var sendings = []func(header, body string) []string{
 	},
 }
 
-// betweenPieces is how long an application takes, so that something may happen.
+// betweenPieces is how long an application pauses between pieces, so that something may happen
+// meanwhile.
 const betweenPieces = 20 * time.Millisecond
 
 func chunk(text string) string { return fmt.Sprintf("%x\r\n%s\r\n", len(text), text) }
 
-// make sends the call, over a connection of its own, and waits for what comes of it.
+// make sends the call over a new connection, and waits for the result.
 func (c *call) make(address string) {
 	r := &request{"POST", pathPrefix + c.endpoint, c.caller, c.merchant.name, "application/json", `{"data":` + c.data + `}`}
 	if c.mistake != nil {

@@ -11,7 +11,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// event is what happens while calls and notifications are under way.
+// event is something that happens while calls and notifications are in flight.
 type event struct {
 	name   string
 	fits   func(*world) bool // nil if it can always happen
@@ -19,15 +19,15 @@ type event struct {
 	during func(*world, *rapid.T)
 	after  func(*world, *rapid.T)
 
-	cuts     bool // connections to the sidecar, before it has read a request
-	kills    bool // the process, at once
-	ends     bool // the process
-	loads    bool // a config, or the same anew
-	isolates bool // the gateway, so that a call may not reach it, or no answer come back
-	starves  bool // the sidecar, so that it may not reach the application of the notifications either
+	cuts     bool // closes connections to the sidecar before it has read a request
+	kills    bool // kills the process at once
+	ends     bool // ends the process
+	loads    bool // loads a new config, or the same one again
+	isolates bool // isolates the gateway: calls may not reach it, or its answers may not come back
+	starves  bool // starves the sidecar: it may not reach the notifications' application either
 }
 
-// events are all that happen. The first, nothing, is as frequent as each other one.
+// events lists all events. The first one, nothing, is as frequent as any other.
 var events = []*event{
 	{name: "nothing"},
 
@@ -51,7 +51,7 @@ var events = []*event{
 	{name: "a next key appears", during: func(w *world, t *rapid.T) {
 		m := w.drawMerchant(t)
 		if w.accepts(m) != nil {
-			return // another next key would be refused, and the first one stay in use
+			return // another next key would be refused, and the first one would stay in use
 		}
 		m.inNext = m.unusedKey()
 		replaceFile(t, m.next, privatePEM(signingKeys()[m.inNext]))
@@ -88,8 +88,8 @@ var events = []*event{
 		loads.Wait()
 		require.Contains(t, statuses[:], 200)
 		for _, status := range statuses {
-			// Caddy's admin endpoint is replaced with the config, and may close the connection
-			// of the other one.
+			// Caddy's admin endpoint is replaced together with the config, and may close the other
+			// load's connection.
 			require.Contains(t, []int{200, 0}, status)
 		}
 		w.loaded()
@@ -100,7 +100,7 @@ var events = []*event{
 		bad := rapid.SampledFrom([]string{
 			"{", strings.Replace(config, "endpoints drop_in", "endpoints everything", 1), strings.Replace(config, "app_id", "app_di", 1),
 			strings.ReplaceAll(config, w.gatewayFile, w.gatewayFile+".gone"), strings.Replace(config, "max_amount IDR", "max_amount RUPIAH", 1),
-			config + "http://:" + port(w.app.address) + " {\n\tbind 127.0.0.1\n}\n", // that port is taken
+			config + "http://:" + port(w.app.address) + " {\n\tbind 127.0.0.1\n}\n", // that port is in use
 		}).Draw(t, "bad config")
 		status, said := w.sidecar.load(t, bad)
 		require.NotEqual(t, 200, status, said)
@@ -177,7 +177,7 @@ func (w *world) drawMerchantWithNext(t *rapid.T) *merchant {
 	return those[rapid.IntRange(0, len(those)-1).Draw(t, "merchant")]
 }
 
-// breakages are how a key's file comes to have no key in it.
+// breakages are the ways in which a key file comes to contain no key.
 var breakages = []func(t require.TestingT, m *merchant){
 	func(t require.TestingT, m *merchant) { replaceFile(t, m.file, nil) },
 	func(t require.TestingT, m *merchant) { replaceFile(t, m.file, []byte("not a key\n")) },

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// poison is what the clock of whoever forges answers is ahead by. No call may follow it.
+// poison is how far the clock of every forged answer is ahead. No call may follow it.
 const poison = 45 * time.Minute
 
 // reply is an answer of the gateway.
@@ -19,10 +19,10 @@ type reply struct {
 	location   string
 	ahead      time.Duration
 
-	passes bool          // whether the sidecar passes it on as PayerMax's
-	stalls bool          // rather than answer
-	resets bool          // rather than answer
-	cut    int           // how many bytes are missing at the end
+	passes bool          // whether the sidecar passes it on as an answer of PayerMax
+	stalls bool          // stalls instead of answering
+	resets bool          // resets the connection instead of answering
+	cut    int           // number of bytes missing at the end
 	delay  time.Duration // before it is written
 }
 
@@ -31,7 +31,7 @@ func (r *reply) signAs(key *rsa.PrivateKey) {
 	r.passes = len(r.signatures) == 1 && r.verifies()
 }
 
-// verifies reports whether PayerMax has signed the answer, and nobody else.
+// verifies reports whether the answer has exactly one signature, and it is PayerMax's.
 func (r *reply) verifies() bool {
 	return len(r.signatures) == 1 && verifies(&gatewayKey().PublicKey, []byte(r.body), r.signatures[0])
 }
@@ -53,11 +53,11 @@ func (r *reply) bytes() []byte {
 	return []byte(out.String() + "\r\n" + r.body)
 }
 
-// ending is how a call ends, in the log's words, and the code that goes with it; "" is
-// the gateway's.
+// ending is how a call ends: the outcome in the log's terms, and the code of the answer, or "" for
+// the gateway's code.
 type ending struct{ outcome, code string }
 
-// The endings of calls that were made.
+// The endings of calls that were sent.
 var (
 	answered   = ending{"answered", ""}
 	unsigned   = ending{"unsigned", ""}
@@ -67,7 +67,7 @@ var (
 	overloaded = ending{"refused", "SYSTEM_ERROR"}
 )
 
-// fault is what the gateway does with a call, whose answer would be a success.
+// fault is what the gateway does with a call, whose answer would otherwise be a success.
 type fault struct {
 	name   string
 	answer func(*reply, *call)
@@ -76,7 +76,7 @@ type fault struct {
 
 func always(e ending) func(*call) ending { return func(*call) ending { return e } }
 
-// unlessRepeatable is how a call ends if a second one could do harm, and else.
+// unlessRepeatable returns how a call ends, depending on whether it may be repeated without harm.
 func unlessRepeatable(e, repeatable ending) func(*call) ending {
 	return func(c *call) ending {
 		if c.isRepeatable() {
@@ -91,7 +91,7 @@ const (
 	unheardOf  = `{"code":"BLOCKED_BY_WAF","msg":"Go away."}`
 )
 
-// faults are all that the gateway does, what is right first.
+// faults lists everything that the gateway does, starting with correct answers.
 var faults = []fault{
 	{"success", func(r *reply, _ *call) { r.signAs(gatewayKey()) }, always(answered)},
 	{"late success", func(r *reply, _ *call) { r.signAs(gatewayKey()); r.delay = 200 * time.Millisecond }, always(answered)},

@@ -21,11 +21,11 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// gateway stands in for PayerMax. It keeps what arrives, and answers each call as the
-// call's fault has it.
+// gateway stands in for PayerMax. It records what arrives, and answers each call according to the
+// call's fault.
 type gateway struct {
 	address string
-	backup  string // another address of it, which is always there
+	backup  string // a second address of the gateway, which is always up
 	wait    sync.WaitGroup
 
 	mu       sync.Mutex
@@ -33,25 +33,25 @@ type gateway struct {
 	second   net.Listener // of the backup
 	open     map[net.Conn]bool
 	resets   bool             // whether connections are reset before anything is read
-	calls    map[string]*call // those that may come, by their number
+	calls    map[string]*call // the expected calls, by their number
 	accepts  map[string]map[int]bool
-	ahead    time.Duration // of this machine's clock
+	ahead    time.Duration // how far its clock is ahead of this machine's
 	arrivals []*arrival
-	faulty   []string // what has arrived that is no call
+	faulty   []string // what arrived that is not a call
 }
 
-// arrival is a call that has reached the gateway.
+// arrival is a call that reached the gateway.
 type arrival struct {
 	*call
 	at       time.Time
 	appID    string
-	key      int // that has signed it, or none
+	key      int // the key that signed it, or none
 	stamped  time.Time
 	body     []byte
 	faults   []string // what is wrong with it
-	answer   []byte   // if there is one that PayerMax has signed
-	refused  bool     // since the key is not accepted
-	verified bool     // whether there is an answer that the sidecar can verify
+	answer   []byte   // the answer, if PayerMax signed it
+	refused  bool     // because the key is not accepted
+	verified bool     // whether the sidecar can verify the answer
 	ahead    time.Duration
 }
 
@@ -68,7 +68,7 @@ func newGateway(t require.TestingT, address string) *gateway {
 	return g
 }
 
-// up listens, at the same address each time.
+// up starts listening, always at the same address.
 func (g *gateway) up(t require.TestingT) {
 	listener := g.listen(t, g.address)
 	g.mu.Lock()
@@ -91,7 +91,7 @@ func (g *gateway) listen(t require.TestingT, address string) net.Listener {
 	return listener
 }
 
-// down stops listening, and closes what is open, but for the backup's.
+// down stops listening and closes open connections, except on the backup address.
 func (g *gateway) down() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -108,7 +108,7 @@ func (g *gateway) down() {
 
 func (g *gateway) isBackups(conn net.Conn) bool { return conn.LocalAddr().String() == g.backup }
 
-// end ends all of it.
+// end stops the gateway, including the backup address.
 func (g *gateway) end() {
 	g.down()
 	g.second.Close()
@@ -120,7 +120,7 @@ func (g *gateway) end() {
 	g.wait.Wait()
 }
 
-// expect says which calls may come.
+// expect sets which calls may arrive.
 func (g *gateway) expect(calls []*call) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -129,15 +129,15 @@ func (g *gateway) expect(calls []*call) {
 	}
 }
 
-// set changes what the gateway is like, under its lock.
+// set changes the gateway's state under its lock.
 func (g *gateway) set(change func()) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	change()
 }
 
-// since returns the arrivals after the first ones as they are now, for an answer may be
-// late, and what else was faulty.
+// since returns the arrivals without the first count, and whatever arrived that is not a call. It
+// copies the arrivals, because their answers may still be pending.
 func (g *gateway) since(count int) (arrivals []*arrival, faulty []string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -174,7 +174,7 @@ func (g *gateway) take(conn net.Conn) {
 			body, err = io.ReadAll(r.Body)
 		}
 		if err != nil {
-			return // half a call, which is none: its sender was killed, or the gateway went down
+			return // half a call does not count: its sender was killed, or the gateway went down
 		}
 		a := g.note(r, body, conn.LocalAddr().String())
 		if a == nil || !g.answer(conn, a) {
@@ -183,7 +183,7 @@ func (g *gateway) take(conn net.Conn) {
 	}
 }
 
-// numbers are how calls are known again in what arrives.
+// numbers matches the numbers that identify calls.
 var numbers = regexp.MustCompile(`model_\d+_`)
 
 // envelope is what the sidecar puts around the data of a call.
@@ -192,7 +192,7 @@ type envelope struct {
 	Data                                    json.RawMessage
 }
 
-// note looks at a call as it arrives.
+// note checks and records a call when it arrives.
 func (g *gateway) note(r *http.Request, body []byte, host string) *arrival {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -245,7 +245,7 @@ func (g *gateway) note(r *http.Request, body []byte, host string) *arrival {
 	return a
 }
 
-// answer answers a call, and says whether the connection stays open.
+// answer answers a call, and reports whether the connection stays open.
 func (g *gateway) answer(conn net.Conn, a *arrival) (keep bool) {
 	r := reply{ahead: a.ahead, status: 200}
 	if a.refused {
@@ -279,7 +279,7 @@ func (g *gateway) answer(conn net.Conn, a *arrival) (keep bool) {
 	return err == nil && r.cut == 0
 }
 
-// reset closes a connection the hard way.
+// reset closes a connection with a TCP reset.
 func reset(conn net.Conn) {
 	if tcp, ok := conn.(*net.TCPConn); ok {
 		_ = tcp.SetLinger(0)

@@ -13,7 +13,7 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/testprocess"
 )
 
-// judge holds what has come of a step against what may come of it.
+// judge compares the results of a step with what may happen in it.
 func (w *world) judge(t *rapid.T, s *step) {
 	arrivals, faulty := w.gateway.since(s.arrivedBefore)
 	assert.Empty(t, faulty, "what the gateway got beside calls")
@@ -46,15 +46,15 @@ func (w *world) judge(t *rapid.T, s *step) {
 	}
 }
 
-// logged returns the lines of calls that the step has so far.
+// logged returns the log lines of calls in this step so far.
 func (s *step) logged() []entry { return entriesIn(s.process.SoFar(), "call")[s.loggedBefore:] }
 
-// entries waits until the log has a line for each call that was answered, and for each
-// that has reached the gateway, and returns the lines of this step.
+// entries waits until the log has a line for each call that was answered and for each call that
+// reached the gateway, and returns the lines of this step.
 func (w *world) entries(s *step, arrivals []*arrival) (entries []entry) {
 	limit := patience
 	if s.kills {
-		limit = 0 // what is not there now will never be
+		limit = 0 // a line that is missing now will never appear
 	}
 	eventually(limit, func() bool {
 		entries = s.logged()
@@ -72,13 +72,13 @@ func arrivalsOf(arrivals []*arrival, c *call) []*arrival {
 	return slices.DeleteFunc(slices.Clone(arrivals), func(a *arrival) bool { return a.call != c })
 }
 
-// entriesOf returns the lines of a call that was answered.
+// entriesOf returns the log lines of a call that was answered.
 func entriesOf(entries []entry, c *call) []entry {
 	id := c.response.header.Get("Payermax-Request-Id")
 	return slices.DeleteFunc(slices.Clone(entries), func(e entry) bool { return e.RequestID != id })
 }
 
-// countOf returns how many lines are about what was sent with this digest.
+// countOf returns how many lines are about the body with this digest.
 func countOf(entries []entry, digest string) (count int) {
 	for _, e := range entries {
 		if e.Digest == digest || slices.Contains(e.Others, digest) {
@@ -88,8 +88,7 @@ func countOf(entries []entry, digest string) (count int) {
 	return count
 }
 
-// judgeCall looks at one call: what its application was told is true, allowed, and in the
-// log.
+// judgeCall checks one call: what its application was told must be true, allowed, and logged.
 func (w *world) judgeCall(t *rapid.T, s *step, c *call, arrivals []*arrival, entries []entry) {
 	w.judgeTimes(t, s, c, arrivals)
 	if c.response == nil {
@@ -104,7 +103,7 @@ func (w *world) judgeCall(t *rapid.T, s *step, c *call, arrivals []*arrival, ent
 	}
 	lines := entriesOf(entries, c)
 	if s.kills && w.sidecar.buffered && len(lines) == 0 {
-		return // the lines of the last ten milliseconds may be lost, as is documented
+		return // the lines of the last ten milliseconds may be lost, as documented
 	}
 	if !assert.Len(t, lines, 1, "%s: lines of the log", c) {
 		return
@@ -120,8 +119,8 @@ func (w *world) judgeCall(t *rapid.T, s *step, c *call, arrivals []*arrival, ent
 	}
 }
 
-// told is what an application learns of its call. The outcome is the log's; whether it
-// fits the answer is judged here.
+// told returns what an application learns about its call. The outcome comes from the log; told
+// checks that it fits the answer.
 func (w *world) told(t *rapid.T, c *call, line entry) ending {
 	var body struct{ Code, Msg string }
 	assert.NoError(t, json.Unmarshal([]byte(c.response.body), &body), "%s: the answer %q", c, c.response.body)
@@ -140,8 +139,9 @@ func (w *world) told(t *rapid.T, c *call, line entry) ending {
 	return e
 }
 
-// judgeTimes holds that no call is made twice. Only one that may be repeated is: with the
-// next key, after PayerMax has refused the other, or at the backup, if that is wanted.
+// judgeTimes checks that no call is made twice. Only two kinds of repetition are allowed: with the
+// next key, after PayerMax has refused the other one, and at the backup, for calls that may be
+// repeated and if that is enabled.
 func (w *world) judgeTimes(t *rapid.T, s *step, c *call, arrivals []*arrival) {
 	if len(arrivals) < 2 {
 		return
@@ -159,7 +159,7 @@ func (w *world) judgeTimes(t *rapid.T, s *step, c *call, arrivals []*arrival) {
 	assert.LessOrEqual(t, len(arrivals), most, "%s: times that it was made", c)
 }
 
-// judgeTruth holds that what an application is told is true.
+// judgeTruth checks that what an application is told is true.
 func (w *world) judgeTruth(t *rapid.T, c *call, told ending, arrivals []*arrival) {
 	switch told.outcome {
 	case "refused", "not_sent":
@@ -191,7 +191,7 @@ func answersOf(arrivals []*arrival) (bodies []string) {
 	return bodies
 }
 
-// allowed are the endings that a call may have.
+// allowed returns the endings that a call may have.
 func (w *world) allowed(s *step, c *call, arrivals []*arrival) []ending {
 	if c.mistake != nil {
 		return append([]ending{{"refused", c.mistake.code}}, w.late(c)...)
@@ -210,25 +210,25 @@ func (w *world) allowed(s *step, c *call, arrivals []*arrival) []ending {
 		endings = append(endings, unknown, notSent)
 	}
 	if w.settings.backup || s.before.backup {
-		endings = append(endings, notSent) // for some time after both of its addresses have failed
+		endings = append(endings, notSent) // for some time after both addresses have failed
 	}
 	return append(endings, w.late(c)...)
 }
 
-// late are the endings of a call that has taken long, since the machine is busy or the
+// late returns the additional endings of a call that took long because the machine is busy or the
 // process stood still.
 func (w *world) late(c *call) (endings []ending) {
 	if c.took >= timeout/2 {
 		endings = append(endings, overloaded)
 	}
 	if c.took >= timeout*8/10 {
-		endings = append(endings, unknown, notSent, ending{"refused", "PARAMS_INVALID"}) // the last if its body did not arrive in time
+		endings = append(endings, unknown, notSent, ending{"refused", "PARAMS_INVALID"}) // the last one if its body did not arrive in time
 	}
 	return endings
 }
 
-// judgeKeys holds that calls are signed with a key that was in use, and that no key
-// comes back.
+// judgeKeys checks that calls are signed with a key that was in use, and that no old key comes
+// back.
 func (w *world) judgeKeys(t *rapid.T, s *step, arrivals []*arrival) {
 	for _, m := range w.merchants {
 		keys := make(map[int]bool)
@@ -240,16 +240,16 @@ func (w *world) judgeKeys(t *rapid.T, s *step, arrivals []*arrival) {
 			assert.True(t, m.allowed[a.key] || s.allowedBefore[m][a.key] || a.key == m.inNext,
 				"%s: signed with key %d, but those in use are %v, then %v, and the next one %d", a.call, a.key, s.allowedBefore[m], m.allowed, m.inNext)
 		}
-		if !s.loads && !s.ends { // or the old process, or config, may have signed
+		if !s.loads && !s.ends { // otherwise the old process or config may have signed
 			m.used(keys)
 		}
 	}
 }
 
-// judgeClock holds that requestTime is this machine's time, or PayerMax's as it has
-// signed it.
+// judgeClock checks that requestTime is this machine's time, or PayerMax's time as given by its
+// signed answers.
 func (w *world) judgeClock(t *rapid.T, s *step, a *arrival) {
-	const tolerance = 10 * time.Second // of what gateways are ahead by, it is far less than half
+	const tolerance = 10 * time.Second // far less than half of any difference between the clocks
 	near := func(ahead time.Duration) bool { return (a.stamped.Sub(a.at) - ahead).Abs() < tolerance }
 	possible := s.recent()
 	if len(possible) < enoughAnswers || !w.settings.follows || !s.before.follows {
@@ -263,23 +263,23 @@ func (w *world) judgeClock(t *rapid.T, s *step, a *arrival) {
 	}
 	for i, ahead := range possible {
 		if !w.settings.follows && !s.before.follows || ahead.Abs() < 2*time.Second || ahead.Abs() > time.Hour {
-			possible[i] = 0 // so small or large a difference is not followed
+			possible[i] = 0 // a difference this small or this large is not followed
 		}
 	}
 	assert.True(t, slices.ContainsFunc(possible, near),
 		"%s: requestTime is ahead by %v, and may be by %v", a.call, a.stamped.Sub(a.at), possible)
 }
 
-// enoughAnswers is how many answers tell what PayerMax's clock was ahead by when the
-// sidecar last heard of it: its median is of five, and some may not have arrived.
+// enoughAnswers is the number of answers after which one of their clocks must be the one that the
+// sidecar follows. It uses the median of five, and some answers may not have arrived.
 const enoughAnswers = 12
 
-// recent are the differences of PayerMax's clock that the sidecar may go by.
+// recent returns the clock differences that the sidecar may use.
 func (s *step) recent() []time.Duration {
 	return slices.Clone(s.aheadBefore[max(0, len(s.aheadBefore)-enoughAnswers):])
 }
 
-// judgeBudget holds that the rate lets so many calls through and no more, and refuses
+// judgeBudget checks that the rate lets through exactly as many calls as configured, and refuses
 // none before that.
 func (w *world) judgeBudget(t *rapid.T, s *step, arrivals []*arrival) {
 	refused := 0
@@ -291,7 +291,7 @@ func (w *world) judgeBudget(t *rapid.T, s *step, arrivals []*arrival) {
 			refused++
 		}
 	}
-	if s.loads || s.ends { // some of it was used up before
+	if s.loads || s.ends { // part of the budget was used up before
 		w.budget.asked = len(s.calls)
 		return
 	}
@@ -312,8 +312,8 @@ func (w *world) judgeBudget(t *rapid.T, s *step, arrivals []*arrival) {
 	}
 }
 
-// judgeMetrics holds that the metrics and the log say the same, and that nothing is held
-// for what has ended.
+// judgeMetrics checks that the metrics and the log agree, and that no resources are held for calls
+// that have ended.
 func (w *world) judgeMetrics(t *rapid.T) {
 	assert.True(t, eventually(patience, func() bool {
 		return strings.Contains(w.sidecar.get(t, "/metrics"), "\ncaddy_payermax_requests_in_flight 0\n")
@@ -346,7 +346,7 @@ func endpointOf(e entry) (string, float64) {
 	return e.Endpoint, 1
 }
 
-// sums adds up what lines say, without those that say nothing.
+// sums adds up the values of log lines by key. Lines without a key are left out.
 func sums(entries []entry, of func(entry) (string, float64)) map[string]float64 {
 	all := make(map[string]float64)
 	for _, e := range entries {
@@ -357,14 +357,14 @@ func sums(entries []entry, of func(entry) (string, float64)) map[string]float64 
 	return all
 }
 
-// requireQuiet holds that a process has printed no race, no panic and nothing of a request.
+// requireQuiet checks that a process has printed no race, no panic and nothing of a request.
 func requireQuiet(t *rapid.T, log testprocess.Printed) {
 	for _, word := range []string{"DATA RACE", "panic", "canary-user", "PRIVATE KEY---"} {
 		assert.NotContains(t, log, word)
 	}
 }
 
-// explain shows what a failed judgement was made of.
+// explain shows the facts behind a failed judgement.
 func (w *world) explain(t *rapid.T, s *step, arrivals []*arrival, entries []entry) {
 	t.Logf("event: %s; settings %+v, then %+v", s.name, s.before, w.settings)
 	for _, c := range s.calls {

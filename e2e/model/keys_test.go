@@ -18,13 +18,13 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The keys of all runs. They take long to make, and no run can wear one out.
+// The keys of all runs. They take long to generate, and can be reused.
 var (
-	// signingKeys are those that a merchant may come to sign with.
+	// signingKeys are the keys that merchants may sign with.
 	signingKeys = sync.OnceValue(func() []*rsa.PrivateKey { return newKeys(8) })
-	// gatewayKey is PayerMax's.
+	// gatewayKey is PayerMax's key.
 	gatewayKey = sync.OnceValue(func() *rsa.PrivateKey { return newKeys(1)[0] })
-	// strangersKey is anybody's.
+	// strangersKey belongs to neither a merchant nor PayerMax.
 	strangersKey = sync.OnceValue(func() *rsa.PrivateKey { return newKeys(1)[0] })
 )
 
@@ -54,7 +54,7 @@ func verifies(key *rsa.PublicKey, body []byte, signature string) bool {
 	return err == nil && rsa.VerifyPKCS1v15(key, crypto.SHA256, digest[:], raw) == nil
 }
 
-// privatePEM is a key as it is mounted.
+// privatePEM encodes a key as it is mounted.
 func privatePEM(key *rsa.PrivateKey) []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)})
 }
@@ -63,19 +63,19 @@ func publicPEM(key *rsa.PublicKey) []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: "RSA PUBLIC KEY", Bytes: x509.MarshalPKCS1PublicKey(key)})
 }
 
-// merchant is somebody whose calls are signed, and what the model knows of the keys
-// that may sign them. Keys are numbers of signingKeys.
+// merchant is a merchant whose calls are signed, with the model's knowledge of the keys that may
+// sign them. Keys are indexes of signingKeys.
 type merchant struct {
 	name, appID string
-	file        string // the path of its key
-	next        string // the path of the key to change over to
+	file        string // the path of its key file
+	next        string // the path of its next key file
 
-	inFile   int          // the key in its file, or in what the file was before it was broken
-	isBroken bool         // whether the file has no key in it
-	inNext   int          // the key to change over to, or none
-	allowed  map[int]bool // the keys that may sign, beside the one to change over to
-	written  []int        // the keys that were written since the last that was used, in order
-	last     int          // the key that was written last, so that none comes back
+	inFile   int          // the key in its file, or the one that was there before the file was broken
+	isBroken bool         // whether the file contains no key
+	inNext   int          // the next key, or none
+	allowed  map[int]bool // the keys that may sign, besides the next one
+	written  []int        // the keys written since the last one that was used, in order
+	last     int          // the key that was drawn last, so that old keys do not come back
 }
 
 const none = -1
@@ -89,9 +89,9 @@ func newMerchant(t require.TestingT, folder, name string, first int) *merchant {
 	return m
 }
 
-// unusedKey is a key that the merchant has not used for long.
+// unusedKey returns a key that the merchant has not used for long.
 func (m *merchant) unusedKey() int {
-	m.last = (m.last + 2) % len(signingKeys()) // the other merchant has the odd ones
+	m.last = (m.last + 2) % len(signingKeys()) // the other merchant has the keys of the other parity
 	return m.last
 }
 
@@ -103,26 +103,26 @@ func (m *merchant) rotate(t require.TestingT) {
 	m.allow(key)
 }
 
-// allow says that a key has been written that may sign from now on.
+// allow records that a key has been written, which may sign from now on.
 func (m *merchant) allow(key int) {
-	m.allowed = maps.Clone(m.allowed) // what was allowed before is asked for later
+	m.allowed = maps.Clone(m.allowed) // the old map is still used by the current step
 	m.allowed[key] = true
 	m.written = append(m.written, key)
 }
 
-// repair puts the key back that was there before the file was broken.
+// repair restores the key that was there before the file was broken.
 func (m *merchant) repair(t require.TestingT) {
 	replaceFile(t, m.file, privatePEM(signingKeys()[m.inFile]))
 	m.isBroken = false
 }
 
-// loaded says that the files have been read anew, and nothing that was before counts.
+// loaded records that the files have been read again, so that earlier keys no longer count.
 func (m *merchant) loaded() {
 	m.allowed, m.written = map[int]bool{m.inFile: true}, nil
 }
 
-// used says which keys have signed in a step. No key that was written before one of them
-// may sign in a later step.
+// used records which keys have signed in a step. A key written before one of them must not sign in
+// a later step.
 func (m *merchant) used(keys map[int]bool) {
 	for i, key := range slices.Backward(m.written) {
 		if !keys[key] {
@@ -137,7 +137,7 @@ func (m *merchant) used(keys map[int]bool) {
 	}
 }
 
-// replaceFile replaces a file at once, as those do who know how.
+// replaceFile replaces a file atomically, as it should be done.
 func replaceFile(t require.TestingT, path string, content []byte) {
 	fresh := path + ".new"
 	require.NoError(t, os.RemoveAll(fresh))

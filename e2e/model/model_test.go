@@ -1,11 +1,11 @@
-// Package model drives the binary with random sequences of calls, notifications,
-// rotations, reloads, faults, clock jumps and kills, and holds what comes of each step
-// against a model of what may happen. What it checks are the promises of SECURITY.md:
-// nothing unsigned leaves, nothing unverified arrives, no call is made twice, each has
-// one line, limits hold, and the metrics, the log, the gateway and the application agree.
+// Package model drives the binary with random sequences of calls, notifications, rotations,
+// reloads, faults, clock jumps and kills, and compares the result of each step with a model of what
+// may happen. It checks the promises of SECURITY.md: nothing unsigned leaves, nothing unverified
+// arrives, no call is made twice, each call has one log line, limits hold, and the metrics, the
+// log, the gateway and the application agree.
 //
-// It shares no code with the binary. Go's fuzzer would need the same actions in an
-// encoding of its own, and does not shrink sequences; rapid does both.
+// It shares no code with the binary. Go's fuzzer would need a separate encoding of the same
+// actions, and does not shrink sequences; rapid generates and shrinks them.
 package model
 
 import (
@@ -24,8 +24,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// binary is the path of the Caddy under test: CADDY_BINARY, or what is built here, with
-// the race detector if the tests have it.
+// binary is the path of the Caddy under test: CADDY_BINARY, or a binary built here, with the race
+// detector if the tests have it.
 var binary = os.Getenv("CADDY_BINARY")
 
 func TestMain(m *testing.M) {
@@ -58,8 +58,8 @@ func hasRaceDetector() bool {
 	return ok && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"})
 }
 
-// modelTime is for how long new sequences are tried: MODEL_TIME, or long enough to see
-// that each kind of step works.
+// modelTime is how long new sequences are tried: MODEL_TIME, or just long enough to see that each
+// kind of step works.
 func modelTime(t *testing.T) time.Duration {
 	text := os.Getenv("MODEL_TIME")
 	if text == "" {
@@ -70,9 +70,9 @@ func modelTime(t *testing.T) time.Duration {
 	return limit
 }
 
-// Whatever happens, in whatever order, the promises hold after each step. A sequence
-// that breaks one is shrunk and written to testdata, where it is tried again each time.
-// For a seed of one's own or longer sequences, see the flags of rapid.
+// Whatever happens, in whatever order, the promises hold after each step. A sequence that breaks
+// one is shrunk and written to testdata, where it is tried again in each run. To set the seed or
+// the length of sequences, use the flags of rapid.
 func TestModel(t *testing.T) {
 	at := newAddresses(t)
 	if flag.Lookup("rapid.seed").Value.String() != "0" || flag.Lookup("rapid.failfile").Value.String() != "" {
@@ -87,7 +87,7 @@ func TestModel(t *testing.T) {
 	t.Logf("%v: %s", time.Since(began).Round(time.Second), done)
 }
 
-// runSequence is one sequence of steps, with a sidecar of its own.
+// runSequence runs one sequence of steps with a new sidecar.
 func runSequence(rt *rapid.T, at addresses) *tally {
 	w := newWorld(rt, at)
 	defer w.end()
@@ -100,7 +100,7 @@ func runSequence(rt *rapid.T, at addresses) *tally {
 	return &w.done
 }
 
-// tally is how much was tried.
+// tally counts what was tried.
 type tally struct{ sequences, steps, calls, made, notifications, restarts, reloads, rotations int }
 
 func (a *tally) add(b *tally) {

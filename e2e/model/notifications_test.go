@@ -16,7 +16,7 @@ import (
 
 const acknowledgement = `{"code":"SUCCESS","msg":"Success"}`
 
-// notification is what PayerMax, or somebody, sends to the site.
+// notification is a notification that PayerMax or somebody else sends to the site.
 type notification struct {
 	number string
 	kind   *kind
@@ -26,7 +26,7 @@ type notification struct {
 	response *response
 }
 
-// kind is what is sent.
+// kind is a kind of notification.
 type kind struct {
 	name   string
 	isTrue bool
@@ -37,7 +37,7 @@ func signedBy(body string) (string, []string) {
 	return body, []string{sign(gatewayKey(), []byte(body))}
 }
 
-// kinds are all that is sent, what is true first.
+// kinds lists all kinds, starting with the genuine one.
 var kinds = []kind{
 	{"true", true, func(_ *notification, body string) (string, []string) { return signedBy(body) }},
 	{"of a stranger", false, func(_ *notification, body string) (string, []string) {
@@ -62,7 +62,7 @@ var kinds = []kind{
 	}},
 }
 
-// drawNotification draws a notification: a new one, or one that was sent before, or is
+// drawNotification draws a notification: a new one, or a copy of one that was sent before or is
 // sent at the same time.
 func (w *world) drawNotification(t *rapid.T, others []*notification) *notification {
 	n := &notification{kind: &kinds[0], path: "/callback"}
@@ -79,7 +79,7 @@ func (w *world) drawNotification(t *rapid.T, others []*notification) *notificati
 	}
 	n.does = rapid.SampledFrom(deeds).Draw(t, "application")
 	if i := slices.IndexFunc(others, func(o *notification) bool { return o.number == n.number }); i >= 0 {
-		n.does = others[i].does // the application does not know them apart
+		n.does = others[i].does // the application cannot tell them apart
 	}
 	w.app.will(n.number, n.does)
 	if n.isGenuine() {
@@ -88,20 +88,20 @@ func (w *world) drawNotification(t *rapid.T, others []*notification) *notificati
 	return n
 }
 
-// isGenuine reports whether the application should have it, as verified.
+// isGenuine reports whether the application should receive it as verified.
 func (n *notification) isGenuine() bool { return n.kind.isTrue && n.path != "/orders" }
 
 func (n *notification) String() string {
 	return fmt.Sprintf("notification %s, %s, to %s, application %s", n.number, n.kind.name, n.path, n.does)
 }
 
-// plain is the body of a true one.
+// plain returns the body of a genuine notification.
 func (n *notification) plain() string {
 	return fmt.Sprintf(`{"code":"APPLY_SUCCESS","msg":"","keyVersion":"1","appId":"app-of-books","notifyTime":"2022-01-17T09:33:54.540+00:00",`+
 		`"notifyType":"PAYMENT","data":{"outTradeNo":"%s","status":"SUCCESS","userId":"canary-user"}}`, n.number)
 }
 
-// send delivers it, with a proof of the sender's own.
+// send delivers the notification, together with a proof forged by the sender.
 func (n *notification) send(address string) {
 	body, signatures := n.kind.make(n, n.plain())
 	conn, err := net.Dial("tcp", address)
@@ -130,8 +130,9 @@ func (n *notification) send(address string) {
 
 const forgedProof = "sha256:f0f0"
 
-// judgeNotifications holds that the application gets what is true, as often as it should,
-// and nothing else, and that nothing is acknowledged that it has not accepted.
+// judgeNotifications checks that the application gets each genuine notification as often as it
+// should, and nothing else, and that no notification is acknowledged that the application has not
+// accepted.
 func (w *world) judgeNotifications(t *rapid.T, s *step) {
 	reached := w.app.since(s.reachedBefore)
 	for _, r := range reached {
@@ -148,7 +149,7 @@ func (w *world) judgeNotifications(t *rapid.T, s *step) {
 
 	acceptedBefore := s.acceptedBefore
 	if s.ends || s.loads {
-		acceptedBefore = nil // some of the step may have come to the one that has forgotten
+		acceptedBefore = nil // some of this step's may have gone to the process or config that has forgotten them
 	}
 	accepted := make(map[string]int)
 	delivered := make(map[string]int)
@@ -173,7 +174,7 @@ func (w *world) judgeNotifications(t *rapid.T, s *step) {
 		}
 	}
 	if s.ends || s.loads {
-		return // who knows what the new one has seen
+		return // nobody knows what the new process or config has seen
 	}
 	for number := range accepted {
 		w.accepted[number] = true

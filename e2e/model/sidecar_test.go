@@ -21,16 +21,16 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/testprocess"
 )
 
-// settings are what differs between configs.
+// settings are the parts of a config that vary.
 type settings struct {
 	follows    bool // follow_gateway_clock
 	duplicates bool // whether notifications are delivered once
 	backup     bool // whether the gateway has a second address
-	retries    bool // whether what may be repeated is, at that one
+	retries    bool // whether calls that may be repeated are repeated there
 	rate       int  // calls a second, with a burst of twice as many; 0 is no limit
 }
 
-// sidecar is the process, and the addresses that it always has.
+// sidecar is the process, and its fixed addresses.
 type sidecar struct {
 	addresses
 	*testprocess.Process
@@ -38,8 +38,8 @@ type sidecar struct {
 	buffered bool
 }
 
-// addresses are those that a sidecar listens at, and the one of the gateway that goes down
-// and up again. Nobody else gets them meanwhile.
+// addresses are the addresses that a sidecar listens at, and that of the gateway, which goes down
+// and up again. No other test gets them meanwhile.
 type addresses struct{ calls, site, metrics, admin, gateway string }
 
 func newAddresses(t *testing.T) addresses {
@@ -49,7 +49,7 @@ func newAddresses(t *testing.T) addresses {
 
 func port(address string) string { return address[strings.LastIndexByte(address, ':')+1:] }
 
-// config is the Caddyfile of a world.
+// config returns the Caddyfile of a world.
 func (w *world) config(s settings) string {
 	var out strings.Builder
 	out.WriteString("{\n\tadmin " + w.sidecar.admin + "\n\tpersist_config off\n\tgrace_period 5s\n")
@@ -99,15 +99,15 @@ func (s *sidecar) start(t *rapid.T, config string) {
 	s.AwaitServing(t, s.calls, s.site, s.metrics, s.admin)
 }
 
-// load gives the process a config by its admin endpoint, and says what that answers.
+// load loads a config through the admin endpoint, and returns its answer.
 func (s *sidecar) load(t require.TestingT, config string) (status int, said string) {
 	status, said, err := s.tryToLoad(config)
 	require.NoError(t, err)
 	return status, said
 }
 
-// tryToLoad is load of a process that may end meanwhile. Caddy loads what it has already
-// only if it is told to.
+// tryToLoad is like load, for a process that may end meanwhile. It forces the load, because Caddy
+// skips a config that is already loaded.
 func (s *sidecar) tryToLoad(config string) (status int, said string, err error) {
 	r, err := http.NewRequest(http.MethodPost, "http://"+s.admin+"/load", strings.NewReader(config))
 	if err != nil {
@@ -124,7 +124,7 @@ func (s *sidecar) tryToLoad(config string) (status int, said string, err error) 
 	return res.StatusCode, string(body), err
 }
 
-// entry is what the log says of a call or a notification.
+// entry is a log line about a call or a notification.
 type entry struct {
 	Msg       string
 	RequestID string `json:"request_id"`
@@ -140,10 +140,10 @@ type entry struct {
 	Result    string
 }
 
-// logged returns what the process has logged so far under a message.
+// logged returns the entries with a message that the process has logged so far.
 func (s *sidecar) logged(message string) []entry { return entriesIn(s.SoFar(), message) }
 
-// entriesIn returns what a log has under a message.
+// entriesIn returns a log's entries with a message.
 func entriesIn(log testprocess.Printed, message string) (entries []entry) {
 	for _, line := range log.Lines(`"msg":"` + message + `"`) {
 		var e entry
@@ -173,7 +173,7 @@ func (s *sidecar) counted(t require.TestingT, metric, label string) map[string]f
 	return sums
 }
 
-// get returns a page of the operator's.
+// get returns a page of the operator's port.
 func (s *sidecar) get(t require.TestingT, path string) string {
 	res, err := operator.Get("http://" + s.metrics + path)
 	require.NoError(t, err)
@@ -183,10 +183,11 @@ func (s *sidecar) get(t require.TestingT, path string) string {
 	return string(body)
 }
 
-// operator keeps no connection, since the process ends now and then.
+// operator is an HTTP client that keeps no connections, because the process is replaced now and
+// then.
 var operator = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 20 * time.Second}
 
-// eventually waits for a condition, and reports whether it has come true.
+// eventually waits for a condition, and reports whether it came true within the limit.
 func eventually(limit time.Duration, condition func() bool) bool {
 	for deadline := time.Now().Add(limit); ; time.Sleep(5 * time.Millisecond) {
 		if condition() {

@@ -9,8 +9,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// What a machine without enough of something does to a process. It is over before the
-// step ends, since whoever waits for a connection waits for its end.
+// These events starve a process of one of the machine's resources. Each is over before the step
+// ends, because calls that wait for a connection wait for the end of the event.
 func init() {
 	events = append(events,
 		&event{name: "no descriptor is left for a moment", isolates: true, starves: true, cuts: true, during: func(w *world, t *rapid.T) {
@@ -29,7 +29,7 @@ func init() {
 	)
 }
 
-// standsStill is for how long, up to more than a call may take.
+// standsStill draws how long the process stands still, up to more than a call's timeout.
 func standsStill(t *rapid.T) time.Duration {
 	return time.Duration(rapid.IntRange(0, int(timeout/time.Millisecond)*12/10).Draw(t, "for ms")) * time.Millisecond
 }

@@ -13,15 +13,14 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/testprocess"
 )
 
-// patience is how long a test waits for what should be there at once, on a machine that
-// may have other things to do.
+// patience is how long a test waits for what should happen at once, on a machine that may be busy.
 const patience = 15 * time.Second
 
-// timeout is that of the sidecar's calls.
+// timeout is the timeout of the sidecar's calls.
 const timeout = time.Second
 
-// world is all that there is in one sequence: a sidecar, what stands around it, and what
-// the model knows of them.
+// world is everything in one sequence: a sidecar, its surroundings, and what the model knows about
+// them.
 type world struct {
 	folder      string
 	gatewayFile string
@@ -32,19 +31,19 @@ type world struct {
 	settings    settings
 
 	lastCall int
-	known    []*notification // those that were sent, to be sent again
+	known    []*notification // sent notifications, which may be sent again
 	accepted map[string]bool // notifications that the application has accepted since the config was loaded
-	ahead    []time.Duration // of the gateway's clock, in the answers that the process could follow
-	budget   budget          // of the config in use
-	switched bool            // whether the process has tried a next key, whose call has two bodies
+	ahead    []time.Duration // the gateway's clock differences, in the answers that the process could follow
+	budget   budget          // of the current config
+	switched bool            // whether the process has tried a next key, in which case a call has two bodies
 	done     tally
 }
 
-// budget is what a rate has let through since its config was loaded.
+// budget is what a rate limit has let through since its config was loaded.
 type budget struct {
 	since time.Time
-	asked int // calls that may have used it up
-	made  int // calls that must have
+	asked int // calls that may have counted against it
+	made  int // calls that must have counted against it
 }
 
 func newWorld(rt *rapid.T, at addresses) *world {
@@ -70,10 +69,10 @@ func drawSettings(t *rapid.T) settings {
 	}
 }
 
-// start runs a new process, which knows nothing of the one before.
+// start runs a new process, which knows nothing of the previous one.
 func (w *world) start(t *rapid.T) {
 	for _, m := range w.merchants {
-		if m.isBroken { // or it would not start
+		if m.isBroken { // otherwise it would not start
 			m.repair(t)
 		}
 	}
@@ -82,7 +81,7 @@ func (w *world) start(t *rapid.T) {
 	w.loaded()
 }
 
-// loaded says that a config has been loaded.
+// loaded records that a config has been loaded.
 func (w *world) loaded() {
 	w.accepted, w.budget = make(map[string]bool), budget{since: time.Now()}
 	for _, m := range w.merchants {
@@ -90,7 +89,7 @@ func (w *world) loaded() {
 	}
 }
 
-// end ends everything.
+// end ends the world.
 func (w *world) end() {
 	if w.sidecar.Process != nil {
 		w.sidecar.Kill()
@@ -101,22 +100,23 @@ func (w *world) end() {
 	_ = os.RemoveAll(w.folder)
 }
 
-// step is what happens at once: calls, notifications, and an event in the middle of them.
+// step is a set of things that happen concurrently: calls, notifications, and an event in the
+// middle of them.
 type step struct {
 	*event
 	calls          []*call
 	notifications  []*notification
-	before         settings // that may be in force for what is under way
+	before         settings // may still apply to calls in flight
 	arrivedBefore  int
 	reachedBefore  int
 	loggedBefore   int
 	acceptedBefore map[string]bool
 	aheadBefore    []time.Duration
 	allowedBefore  map[*merchant]map[int]bool
-	process        *testprocess.Process // in which the step has begun
+	process        *testprocess.Process // the process in which the step began
 }
 
-// step makes a step, and looks at what has come of it.
+// step makes a step, and checks its results.
 func (w *world) step(t *rapid.T, e *event) {
 	if e.fits != nil && !e.fits(w) {
 		t.Skip("it cannot happen now")
@@ -162,8 +162,8 @@ func (w *world) step(t *rapid.T, e *event) {
 	w.judge(t, s)
 }
 
-// settle ends a sequence as an operator would: the keys in the files come into use, and
-// the process ends when it is told to.
+// settle ends a sequence as an operator would: it waits until the keys in the files are used, and
+// then ends the process with a signal.
 func (w *world) settle(t *rapid.T) {
 	for _, m := range w.merchants {
 		if m.isBroken {
@@ -175,7 +175,7 @@ func (w *world) settle(t *rapid.T) {
 		signed := none
 		if !eventually(15*time.Second, func() bool {
 			signed = w.signsWith(m)
-			return signed == m.inFile || signed != none && signed == m.inNext // which was promoted
+			return signed == m.inFile || signed != none && signed == m.inNext // a promoted key
 		}) {
 			require.Fail(t, "the key in the file is not in use", "%s signs with key %d, but has %d in its file, and %d as the next one: %s", m.name, signed, m.inFile, m.inNext, w.sidecar.SoFar().Tail())
 		}
@@ -185,7 +185,7 @@ func (w *world) settle(t *rapid.T) {
 	requireQuiet(t, printed)
 }
 
-// signsWith makes a call and says which key has signed it, or none.
+// signsWith makes a call and returns the key that signed it, or none.
 func (w *world) signsWith(m *merchant) int {
 	c := &call{endpoint: "refundQuery", merchant: m, caller: backOffice, fault: &faults[0], sending: sendings[0]}
 	w.name(c)

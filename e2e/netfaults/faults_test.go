@@ -20,9 +20,9 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/testtool"
 )
 
-// The names of the gateway and of its backup, which share what they have received, and
-// the addresses: the gateway's, the one that it moves to, which is the backup's, and one
-// of IPv6.
+// The names of the gateway and of its backup, which share a record of the calls received, and the
+// addresses: the gateway's, the one that it moves to (which is also the backup's), and an IPv6
+// address.
 const (
 	name   = "gateway.example"
 	backup = "backup.example"
@@ -34,7 +34,7 @@ var (
 	sixth  = netip.MustParseAddr("fd09::2")
 )
 
-// world is a sidecar, a gateway and a name server, and the wire between them.
+// world is a sidecar, a gateway and a name server, with the wire between them.
 type world struct {
 	wire    *wire
 	names   *nameServer
@@ -62,20 +62,20 @@ func newWorld(t *testing.T, versions, gateways string) *world {
 	return w
 }
 
-// trouble is something that happens to the network for a while.
+// trouble is something that is wrong with the network for a while.
 type trouble struct {
 	name  string
 	fault fault
-	names *zone // what the name server answers meanwhile, if it is not as usual
-	// well says that calls are answered all the same, on new connections at least.
+	names *zone // what the name server answers meanwhile, if different from usual
+	// well is true if calls are still answered, at least on new connections.
 	well bool
-	// recovers is how long after its end the sidecar is well at the latest, beside what
-	// the calls that are under way then take. TCP's own pauses between what it sends again
-	// are part of it.
+	// recovers is how long after the end of the trouble the sidecar works again at the latest, not
+	// counting the time of the calls then in flight. TCP's own retransmission timeouts are part of
+	// it.
 	recovers time.Duration
 }
 
-// troubles are all of them.
+// troubles lists all troubles.
 var troubles = []trouble{
 	{name: "2 % of the packets are lost", fault: losing(0.02), recovers: 2 * time.Second},
 	{name: "30 % are lost", fault: losing(0.3), recovers: 5 * time.Second},
@@ -98,15 +98,15 @@ var troubles = []trouble{
 	{name: "IPv6 comes first and is dead", fault: withoutIPv6, names: &zone{addresses: []netip.Addr{sixth, first}}, well: true},
 }
 
-// sidecars are those that suffer: what they speak, and to whom.
+// sidecars are the sidecars under test: their HTTP versions and their gateways.
 var sidecars = map[string]struct{ versions, gateways string }{
 	"HTTP 1.1":              {"1.1", "https://" + name},
 	"HTTP 2":                {"1.1 2", "https://" + name},
 	"HTTP 1.1 and a backup": {"1.1", "https://" + name + " https://" + backup},
 }
 
-// The network fails in each of these ways, while the sidecar has connections and while it
-// has none.
+// The network fails in each of these ways, both while the sidecar has connections and while it has
+// none.
 func TestNetworkFaults(t *testing.T) {
 	for name, of := range sidecars {
 		t.Run(name, func(t *testing.T) {
@@ -119,22 +119,22 @@ func TestNetworkFaults(t *testing.T) {
 	}
 }
 
-// patient is the shortest time for which anything of a sidecar's waits for an answer. A
-// machine that stands still for nearly as long is a trouble of its own.
+// patient is the shortest timeout in a sidecar. A machine that stands still for nearly as long
+// causes trouble of its own.
 const patient = time.Second
 
 // suffer makes calls before, during and after the trouble.
 func (w *world) suffer(t *testing.T, from trouble) {
 	w.wire.begin(forgetting)
-	w.sidecar.payAtOnce(4) // which leaves no connection to where the gateway was before
+	w.sidecar.payAtOnce(4) // leaves no connection to the gateway's previous address
 	w.wire.heal()
-	w.recover(t, time.Now(), 0) // which leaves connections
+	w.recover(t, time.Now(), 0) // leaves connections
 
 	stood := testtool.Standstill(t)
 	w.begin(from)
 	during := w.sidecar.payAtOnce(4)
 	if from.names != nil || from.name == "connections are refused" {
-		// Where connections are kept, nobody asks for the name.
+		// While connections are kept, nobody looks up the name.
 		w.wire.begin(forgettingThen(from.fault))
 		during = append(during, w.sidecar.payAtOnce(4)...)
 	}
@@ -151,7 +151,7 @@ func (w *world) suffer(t *testing.T, from trouble) {
 	}
 }
 
-// forgettingThen cuts the connections that are open, and applies the fault to others.
+// forgettingThen resets the connections that are open, and applies the fault to others.
 func forgettingThen(then fault) fault {
 	return func(w *wire, p packet) (time.Duration, bool) {
 		if w.isOld(p) || then == nil {
@@ -173,8 +173,7 @@ func (w *world) end() {
 	w.names.known.Store(&zone{addresses: []netip.Addr{first}})
 }
 
-// recover waits until calls are answered again, and returns how long that took. From
-// then on all are.
+// recover waits until calls are answered again, and returns how long that took.
 func (w *world) recover(t *testing.T, ended time.Time, within time.Duration) time.Duration {
 	t.Helper()
 	stood := testtool.Standstill(t)
@@ -188,8 +187,7 @@ func (w *world) recover(t *testing.T, ended time.Time, within time.Duration) tim
 	}
 }
 
-// Troubles follow one another at random, while calls never stop, for as long as
-// NETFAULTS_DURATION says.
+// Random troubles follow one another while calls never stop, for NETFAULTS_DURATION.
 func TestNetworkFaultsForLong(t *testing.T) {
 	longer := os.Getenv("NETFAULTS_DURATION")
 	if longer == "" {

@@ -23,16 +23,15 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 )
 
-// gateway answers each order that it receives with a success that it signs, and counts
-// how often it has begun to receive it.
+// gateway answers each order that it receives with a signed success, and counts how often it has
+// begun to receive each order.
 type gateway struct {
 	t        *testing.T
 	mutex    sync.Mutex
 	received map[string]int // by the order's number
 }
 
-// newGateway serves HTTPS on the addresses, with the certificate of the name that is asked
-// for.
+// newGateway serves HTTPS on the addresses, with the certificate of the requested name.
 func newGateway(t *testing.T, in *namespace, certificates []tls.Certificate, addresses ...string) *gateway {
 	g := &gateway{t: t, received: make(map[string]int)}
 	server := &http.Server{
@@ -47,11 +46,11 @@ func newGateway(t *testing.T, in *namespace, certificates []tls.Certificate, add
 	return g
 }
 
-// ServeHTTP takes an order.
+// ServeHTTP handles an order.
 func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
-		return // the network's fault
+		return // the network cut it off
 	}
 	if !isSigned(body, r.Header.Get("sign")) {
 		assert.Fail(g.t, "the gateway got what is not signed")

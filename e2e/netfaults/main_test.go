@@ -1,13 +1,12 @@
-// Package netfaults tests the binary on a network that fails as networks do. The sidecar
-// and the gateway are in network namespaces of their own, and all that lies between them
-// is a wire that the test is: each of its packets is a real one of the kernel's TCP, and
-// is passed on, delayed, lost or answered as the fault wants it. So it needs no module of
-// the kernel such as netem, but root, and /dev/net/tun.
+// Package netfaults tests the binary on a network that fails as real networks do. The sidecar and
+// the gateway are in separate network namespaces, and the test itself is the wire between them:
+// every packet on it is a real packet of the kernel's TCP, which the test forwards, delays, drops
+// or answers as the fault requires. The tests therefore need no kernel module such as netem, but
+// root, and /dev/net/tun.
 //
-// Whatever the fault: no order reaches the gateway twice; the application gets an answer
-// within the timeout; each call has one line in the log; its outcome is true, so that
-// not_sent means that nothing was written; and the sidecar is well again a stated time
-// after the fault has ended.
+// Whatever the fault is: no order reaches the gateway twice; the application gets an answer within
+// the timeout; each call has one line in the log; its outcome is true, so that not_sent means that
+// nothing was written; and the sidecar works again within a stated time after the fault has ended.
 package netfaults
 
 import (
@@ -21,8 +20,8 @@ import (
 	_ "github.com/caddy-payermax/caddy-payermax"
 )
 
-// runAsCaddy makes the test binary be the Caddy under test, and caddyBinary names a
-// binary to be tested instead.
+// runAsCaddy names the environment variable that makes the test binary run as the Caddy under test.
+// caddyBinary names the one with the path of another binary to test.
 const (
 	runAsCaddy  = "CADDY_PAYERMAX_RUN_AS_CADDY"
 	caddyBinary = "CADDY_BINARY"

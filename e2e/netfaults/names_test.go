@@ -11,14 +11,14 @@ import (
 	"golang.org/x/net/dns/dnsmessage"
 )
 
-// nameServer knows the gateway's name, and the backup's.
+// nameServer resolves the gateway's name, and the backup's.
 type nameServer struct {
 	conn net.PacketConn
-	// known is what it answers.
+	// known is the zone that it answers with.
 	known atomic.Pointer[zone]
 }
 
-// zone is what a name server answers to whatever it is asked.
+// zone is a name server's answer to every query.
 type zone struct {
 	addresses []netip.Addr
 	code      dnsmessage.RCode
@@ -44,8 +44,8 @@ func (n *nameServer) serve() {
 	}
 }
 
-// answer returns the answer to a question, or nil if there is none. Addresses are good for
-// no time, so that each connection asks anew.
+// answer returns the response to a query, or nil for none. Addresses have a TTL of 0, so each
+// connection asks again.
 func (z *zone) answer(question []byte) []byte {
 	var asked dnsmessage.Message
 	if z.silent || asked.Unpack(question) != nil || len(asked.Questions) != 1 {

@@ -17,20 +17,20 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/testtool"
 )
 
-// namespace is a network namespace with an end of the wire in it.
+// namespace is a network namespace that contains one end of the wire.
 type namespace struct {
-	file *os.File // the namespace itself, which lasts as long as it is open
-	end  *os.File // what is written to it arrives there
+	file *os.File // keeps the namespace alive as long as it is open
+	end  *os.File // packets written to it arrive in the namespace
 }
 
-// newNamespace makes a namespace in which the wire's end has the addresses.
+// newNamespace creates a namespace in which the wire's end has the addresses.
 func newNamespace(t *testing.T, addresses ...string) *namespace {
 	t.Helper()
 	ip := testtool.Find(t, "ip")
 	n := new(namespace)
 	made := make(chan error)
 	go func() {
-		runtime.LockOSThread() // and never unlocked, so that the thread ends with the goroutine
+		runtime.LockOSThread() // never unlocked, so that the thread ends with the goroutine
 		made <- n.make(ip, addresses)
 	}()
 	require.NoError(t, <-made)
@@ -63,7 +63,7 @@ func (n *namespace) make(ip string, addresses []string) (err error) {
 	return nil
 }
 
-// openEnd makes a network device whose packets the process reads and writes.
+// openEnd creates a network device whose packets this process reads and writes.
 func openEnd() (*os.File, error) {
 	fd, err := unix.Open("/dev/net/tun", unix.O_RDWR|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
 	if err != nil {
@@ -81,11 +81,11 @@ func openEnd() (*os.File, error) {
 	return os.NewFile(uintptr(fd), "wire"), nil
 }
 
-// within does something in the namespace. What it opens or starts stays there.
+// within runs do in the namespace. Sockets opened and processes started by it stay there.
 func (n *namespace) within(do func() error) error {
 	done := make(chan error)
 	go func() {
-		runtime.LockOSThread() // and never unlocked, so that the thread ends with the goroutine
+		runtime.LockOSThread() // never unlocked, so that the thread ends with the goroutine
 		if err := unix.Setns(int(n.file.Fd()), unix.CLONE_NEWNET); err != nil {
 			done <- err
 			return
@@ -115,7 +115,7 @@ func (n *namespace) listenPackets(t *testing.T, address string) (conn net.Packet
 	return conn
 }
 
-// dial connects within the namespace.
+// dial connects from within the namespace.
 func (n *namespace) dial(address string) (conn net.Conn, err error) {
 	err = n.within(func() (err error) {
 		conn, err = net.Dial("tcp", address)
@@ -124,7 +124,7 @@ func (n *namespace) dial(address string) (conn net.Conn, err error) {
 	return conn, err
 }
 
-// requireNamespaces skips the test where it cannot make namespaces.
+// requireNamespaces skips the test if it cannot create namespaces.
 func requireNamespaces(t *testing.T) {
 	t.Helper()
 	if os.Geteuid() != 0 {

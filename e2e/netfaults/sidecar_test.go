@@ -28,8 +28,8 @@ import (
 )
 
 const (
-	address = "127.0.0.1:8080" // in a namespace of its own, so that it is free
-	// timeout is how long a call may take, and grace what a loaded machine adds.
+	address = "127.0.0.1:8080" // free, because the namespace is a separate one
+	// timeout is how long a call may take, and grace is what a busy machine may add.
 	timeout = 4 * time.Second
 	grace   = 4 * time.Second
 )
@@ -38,10 +38,10 @@ const (
 type sidecar struct {
 	*testprocess.Process
 	client http.Client
-	stood  func() time.Duration // for how long the machine stood still, at most
+	stood  func() time.Duration // the longest time that the machine stood still
 }
 
-// startSidecar runs the binary in the namespace, with these lines in the transport.
+// startSidecar runs the binary in the namespace, with these lines in its transport block.
 func startSidecar(t *testing.T, in *namespace, gateway, transport string) *sidecar {
 	t.Helper()
 	home := t.TempDir()
@@ -104,8 +104,8 @@ func (s *sidecar) stop(t *testing.T) {
 	assert.NotContains(t, log, "DATA RACE")
 }
 
-// outcomesIn returns the outcomes that the lines of a call name, each of which should be
-// the only one.
+// outcomesIn returns the outcomes in the log lines of each call. There should be exactly one per
+// call.
 func outcomesIn(log testprocess.Printed) map[string][]string {
 	found := make(map[string][]string)
 	for _, line := range log.Lines(`"msg":"call"`) {
@@ -121,7 +121,7 @@ func outcomesIn(log testprocess.Printed) map[string][]string {
 	return found
 }
 
-// call is an order, and what the application was told of it.
+// call is an order, and what the application was told about it.
 type call struct {
 	number string // of the order
 	id     string // of the call, in the log
@@ -155,7 +155,7 @@ func (s *sidecar) pay() call {
 	return c
 }
 
-// payAtOnce makes so many orders at once.
+// payAtOnce makes count orders at the same time.
 func (s *sidecar) payAtOnce(count int) []call {
 	calls := make([]call, count)
 	var under sync.WaitGroup
@@ -166,8 +166,8 @@ func (s *sidecar) payAtOnce(count int) []call {
 	return calls
 }
 
-// requireHonest holds what the application was told of its calls, and what the log says
-// of them, to what reached the gateway.
+// requireHonest compares what the application was told about its calls, and what the log says about
+// them, with what reached the gateway.
 func requireHonest(t *testing.T, s *sidecar, g *gateway, calls []call) (outcomes map[string]int) {
 	t.Helper()
 	outcomes = make(map[string]int)

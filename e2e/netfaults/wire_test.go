@@ -18,7 +18,7 @@ type packet struct {
 	bytes     []byte
 	toGateway bool
 	from, to  netip.AddrPort
-	// isTCP says that the following are known: whether it opens a connection, and how
+	// isTCP is true if the following fields are set: whether the packet opens a connection, and how
 	// many bytes of data it has.
 	isTCP  bool
 	opens  bool
@@ -26,7 +26,7 @@ type packet struct {
 	header int // where the TCP header begins
 }
 
-// Numbers of protocols, and places in their headers.
+// Protocol numbers, and offsets in the headers.
 const (
 	protocolTCP = 6
 	protocolUDP = 17
@@ -34,7 +34,7 @@ const (
 	tcpFIN, tcpSYN, tcpRST, tcpACK = 1, 2, 4, 16
 )
 
-// parse reads as much of a packet as a fault needs to know.
+// parse reads what a fault needs to know about a packet.
 func parse(raw []byte, toGateway bool) packet {
 	p := packet{bytes: raw, toGateway: toGateway}
 	var protocol byte
@@ -60,7 +60,7 @@ func parse(raw []byte, toGateway bool) packet {
 	return p
 }
 
-// inside is the sidecar's side of the connection that the packet belongs to.
+// inside returns the sidecar's address of the connection that the packet belongs to.
 func (p packet) inside() netip.AddrPort {
 	if p.toGateway {
 		return p.from
@@ -68,8 +68,8 @@ func (p packet) inside() netip.AddrPort {
 	return p.to
 }
 
-// fault decides what becomes of a packet: after how long it is passed on, or that it is
-// not. A nil fault passes everything on at once.
+// fault decides whether a packet is forwarded, and after which delay. A nil fault forwards
+// everything at once.
 type fault func(w *wire, p packet) (after time.Duration, pass bool)
 
 // wire connects two namespaces.
@@ -78,8 +78,8 @@ type wire struct {
 	fault           atomic.Pointer[fault]
 
 	mutex sync.Mutex
-	open  map[netip.AddrPort]bool // the connections that were seen, by the sidecar's side
-	old   map[netip.AddrPort]bool // those of them that were open when the fault began
+	open  map[netip.AddrPort]bool // the connections seen so far, by the sidecar's address
+	old   map[netip.AddrPort]bool // the connections that were open when the fault began
 }
 
 func newWire(t *testing.T, inside, outside *namespace) *wire {
@@ -108,7 +108,7 @@ func (w *wire) begin(f fault) {
 	w.fault.Store(&f)
 }
 
-// heal ends it.
+// heal ends the fault.
 func (w *wire) heal() {
 	var none fault
 	w.fault.Store(&none)
@@ -121,7 +121,7 @@ func (w *wire) isOld(p packet) bool {
 	return p.isTCP && w.old[p.inside()]
 }
 
-// carry passes on what it reads from one end.
+// carry forwards what it reads from one end.
 func (w *wire) carry(from *os.File, toGateway bool) {
 	buffer := make([]byte, 64<<10)
 	for {
@@ -150,18 +150,18 @@ func (w *wire) carry(from *os.File, toGateway bool) {
 	}
 }
 
-// pass lets a packet arrive.
+// pass delivers a packet.
 func (w *wire) pass(p packet) {
 	to := w.inside
 	if p.toGateway {
 		to = w.outside
 	}
-	_, _ = to.Write(p.bytes) // an end that is closed has nobody behind it
+	_, _ = to.Write(p.bytes) // fails if the end is closed, and then nobody needs the packet
 }
 
 // The faults.
 
-// losing loses a share of all packets.
+// losing drops a share of all packets.
 func losing(share float64) fault {
 	return func(*wire, packet) (time.Duration, bool) { return 0, rand.Float64() >= share }
 }
@@ -171,35 +171,36 @@ func delaying(by time.Duration) fault {
 	return func(*wire, packet) (time.Duration, bool) { return rand.N(2 * by), true }
 }
 
-// doubling lets packets arrive twice.
+// doubling delivers packets twice.
 func doubling(w *wire, p packet) (time.Duration, bool) {
 	w.pass(p)
 	return 0, true
 }
 
-// swallowing passes on nothing.
+// swallowing drops everything.
 func swallowing(*wire, packet) (time.Duration, bool) { return 0, false }
 
-// swallowingOld passes on nothing of the connections that are open: a firewall has
+// swallowingOld drops everything on the connections that were open, like a firewall that has
 // forgotten them.
 func swallowingOld(w *wire, p packet) (time.Duration, bool) { return 0, !w.isOld(p) }
 
-// swallowingAnswers passes on what goes to the gateway only.
+// swallowingAnswers forwards only what goes to the gateway.
 func swallowingAnswers(_ *wire, p packet) (time.Duration, bool) { return 0, p.toGateway }
 
-// swallowingAnswersOfOld does so on the connections that are open.
+// swallowingAnswersOfOld does the same on the connections that were open, and forwards everything
+// else.
 func swallowingAnswersOfOld(w *wire, p packet) (time.Duration, bool) {
 	return 0, p.toGateway || !w.isOld(p)
 }
 
-// swallowingLarge passes on no packet of more bytes, and does not say so: a tunnel with
-// a small MTU, behind a firewall that drops ICMP.
+// swallowingLarge silently drops packets larger than bytes, like a tunnel with a small MTU behind a
+// firewall that drops ICMP.
 func swallowingLarge(bytes int) fault {
 	return func(_ *wire, p packet) (time.Duration, bool) { return 0, len(p.bytes) <= bytes }
 }
 
-// forgetting resets the connections that are open as soon as anything is sent on them: the
-// gateway has been started anew.
+// forgetting resets the connections that were open as soon as anything is sent on them, as after a
+// restart of the gateway.
 func forgetting(w *wire, p packet) (time.Duration, bool) {
 	if !w.isOld(p) {
 		return 0, true
@@ -210,7 +211,8 @@ func forgetting(w *wire, p packet) (time.Duration, bool) {
 	return 0, false
 }
 
-// resettingAfter passes data on to the gateway, and resets the connection then.
+// resettingAfter delivers data to the gateway and then resets the connection, for a share of the
+// packets.
 func resettingAfter(share float64) fault {
 	return func(w *wire, p packet) (time.Duration, bool) {
 		if p.toGateway && p.data > 0 && rand.Float64() < share {
@@ -222,7 +224,7 @@ func resettingAfter(share float64) fault {
 	}
 }
 
-// refusing resets connections as they are opened.
+// refusing resets connections when they are opened.
 func refusing(w *wire, p packet) (time.Duration, bool) {
 	if p.isTCP && p.opens && p.toGateway {
 		w.pass(p.reset())
@@ -231,10 +233,10 @@ func refusing(w *wire, p packet) (time.Duration, bool) {
 	return 0, true
 }
 
-// withoutIPv6 loses what goes over IPv6.
+// withoutIPv6 drops IPv6 packets.
 func withoutIPv6(_ *wire, p packet) (time.Duration, bool) { return 0, p.bytes[0]>>4 == 4 }
 
-// reset is the gateway's kernel's answer to a packet of a connection that it does not
+// reset returns the answer of the gateway's kernel to a packet of a connection that it does not
 // know (RFC 9293, section 3.10.7.1).
 func (p packet) reset() packet {
 	segment := p.bytes[p.header:]
@@ -242,7 +244,7 @@ func (p packet) reset() packet {
 	out := answer[p.header:]
 	copy(out[0:2], segment[2:4])
 	copy(out[2:4], segment[0:2])
-	copy(out[4:8], segment[8:12]) // where the other side expects it
+	copy(out[4:8], segment[8:12]) // the sequence number that the other side expects
 	acknowledged := binary.BigEndian.Uint32(segment[4:8]) + uint32(p.data)
 	if p.opens {
 		acknowledged++
@@ -275,7 +277,7 @@ func (p packet) reset() packet {
 	return parse(answer, !p.toGateway)
 }
 
-// checksum is that of RFC 1071.
+// checksum computes the Internet checksum (RFC 1071).
 func checksum(sum uint32, of []byte) uint16 {
 	for i := 0; i+1 < len(of); i += 2 {
 		sum += uint32(binary.BigEndian.Uint16(of[i:]))

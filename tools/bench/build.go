@@ -9,30 +9,29 @@ import (
 	"path/filepath"
 )
 
-// Names of the binaries.
+// The names of the binaries.
 const (
 	stockCaddy = "caddy"
 	sidecar    = "caddy-payermax"
 	// sidecarOpenSSL is the sidecar with keys/openssl.
 	sidecarOpenSSL = "caddy-payermax-openssl"
-	// sidecarBefore is the sidecar of the commit before.
+	// sidecarBefore is the sidecar as of the commit before.
 	sidecarBefore = "caddy-payermax-before"
 )
 
-// before is the last commit without a buffered log, OpenSSL and batches. What was gained
-// since then is measured beside it.
+// before is the last commit without a buffered log, OpenSSL and batches. The sidecar built from it
+// is measured too, to show what has been gained since.
 const before = "7a99f70d440ff8758c0bd11eda82c5018b2afd82"
 
-// needs say what it takes to build a binary that may be left out.
+// needs lists what is needed to build each binary that may be left out.
 var needs = map[string]string{
 	sidecarOpenSSL: "gcc and libssl-dev",
 	sidecarBefore:  "git, and a clone that has the commit " + before[:7],
 }
 
-// buildBinaries builds stock Caddy and the sidecar in the same way, that of the
-// releases, and the sidecar with OpenSSL as xcaddy would, and notes their sizes. The
-// last one is left out where there is no C compiler or no OpenSSL, and the sidecar of the
-// commit before where git does not have it.
+// buildBinaries builds stock Caddy and the sidecar like the releases, and the sidecar with OpenSSL
+// as xcaddy would, and records their sizes. The sidecar with OpenSSL is left out if there is no C
+// compiler or no OpenSSL, and the sidecar of the commit before if git does not have that commit.
 func buildBinaries(ctx context.Context, root, dir string, found *results) error {
 	if err := build(ctx, root, dir, stockCaddy, found, "github.com/caddyserver/caddy/v2/cmd/caddy"); err != nil {
 		return err
@@ -54,7 +53,7 @@ func buildBinaries(ctx context.Context, root, dir string, found *results) error 
 	return nil
 }
 
-// buildBefore builds the sidecar of the commit before, from files of its own.
+// buildBefore builds the sidecar of the commit before, in a separate checkout.
 func buildBefore(ctx context.Context, root, dir string, found *results) error {
 	tree := filepath.Join(dir, "before")
 	if err := os.Mkdir(tree, 0o700); err != nil {
@@ -72,7 +71,7 @@ func buildBefore(ctx context.Context, root, dir string, found *results) error {
 	return build(ctx, tree, dir, sidecarBefore, found, "./caddy")
 }
 
-// build builds one binary. That with OpenSSL needs cgo; the others are built without.
+// build builds one binary. The one with OpenSSL needs cgo; the others are built without it.
 func build(ctx context.Context, module, dir, name string, found *results, main ...string) error {
 	path, cgo := filepath.Join(dir, name), "0"
 	if name == sidecarOpenSSL {
@@ -93,8 +92,8 @@ func build(ctx context.Context, module, dir, name string, found *results, main .
 	return nil
 }
 
-// opensslMain is the main of the sidecar with keys/openssl, which its module has no
-// need of otherwise.
+// opensslMain is the main package of the sidecar with keys/openssl. The module itself does not
+// contain one.
 const opensslMain = `package main
 
 import (
@@ -108,7 +107,8 @@ import (
 func main() { caddycmd.Main() }
 `
 
-// writeOverlay has the go command find opensslMain at a path where there is no file.
+// writeOverlay writes an overlay that makes the go command find opensslMain at a path without a
+// file.
 func writeOverlay(dir, path string) (overlay string, err error) {
 	main := filepath.Join(dir, "main.go")
 	if err := os.WriteFile(main, []byte(opensslMain), 0o600); err != nil {

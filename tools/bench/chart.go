@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// Measures of the chart, in pixels.
+// The dimensions of the chart, in pixels.
 const (
 	chartWidth  = 860
 	labelWidth  = 330
@@ -17,9 +17,9 @@ const (
 	legendDistance = 200
 )
 
-// chart draws the CPU time of a request at 32 connections and over TLS, as all are in
-// production, as SVG: what plain Caddy takes, what the signature takes, and the rest. The
-// parts of a bar add up to its number.
+// chart draws an SVG with the CPU time of a request at 32 connections over TLS, as in production:
+// the time that plain Caddy takes, the time of the signature, and the rest. The parts of a bar add
+// up to the number beside it.
 func (r *results) chart() string {
 	longest := 0.0
 	targets := slices.DeleteFunc(slices.Clone(r.Targets), func(t *measured) bool { return !strings.HasSuffix(t.Name, overTLS) })
@@ -57,8 +57,8 @@ func (r *results) chart() string {
 	return svg.String()
 }
 
-// chartStyle has the colours of the other figures in docs/, which follow the reader's dark
-// mode. Those of the bars are seen in both.
+// chartStyle uses the colours of the other figures in docs/, which follow the reader's dark mode.
+// The colours of the bars are visible in both modes.
 const chartStyle = `<style>
 text { fill: #334155 } .page { fill: #ffffff } .head { fill: #0f172a } .soft { fill: #64748b }
 @media (prefers-color-scheme: dark) {
@@ -74,7 +74,7 @@ const (
 	colorWhole = "#0d9488"
 )
 
-// legend names the colours.
+// legend gives the meaning of each colour.
 var legend = []struct{ name, color string }{
 	{"proxying, as plain Caddy", colorProxy}, {"the signature", colorSign}, {"the rest", colorRest}, {"all, not profiled", colorWhole},
 }
@@ -85,10 +85,10 @@ type segment struct {
 	seconds float64
 }
 
-// segments divides a target's CPU time by its own profile: the signature has the share that
-// it has there, since it takes longer under this load than in a loop. What was not profiled,
-// such as nginx, is not divided, and neither is what takes no more than plain Caddy and the
-// signature: there, machine and round differed by more than the rest.
+// segments divides a target's CPU time according to its own profile: the signature gets its share
+// of the profile, since it takes longer under this load than in a loop. A target that was not
+// profiled, such as nginx, is not divided. Neither is a target that takes no more than plain Caddy
+// plus the signature: there, variation between rounds exceeds the rest.
 func (t *measured) segments(cpu, plain float64) []segment {
 	sign := cpu * t.profiledShare(partSign)
 	switch {
@@ -100,8 +100,7 @@ func (t *measured) segments(cpu, plain float64) []segment {
 	return []segment{{colorProxy, plain}, {colorSign, sign}, {colorRest, cpu - plain - sign}}
 }
 
-// profiledShare is the share that a part has of the target's profile, or 0 if there is no
-// profile.
+// profiledShare returns a part's share of the target's profile, or 0 if there is no profile.
 func (t *measured) profiledShare(name string) float64 {
 	if t.Profile == nil {
 		return 0

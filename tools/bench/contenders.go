@@ -19,11 +19,10 @@ const (
 	targetNginx     = "nginx + Lua + OpenSSL, answers unchecked"
 )
 
-// overTLS is what the names of targets end with that reach the gateway over TLS, as
-// all do in production.
+// overTLS is the suffix of the names of targets that reach the gateway over TLS, as in production.
 const overTLS = ", TLS"
 
-// beside is the target of another kind that has the same way to the gateway.
+// beside returns the name of the target of another kind that reaches the gateway in the same way.
 func beside(kind, name string) string {
 	if strings.HasSuffix(name, overTLS) {
 		return kind + overTLS
@@ -31,28 +30,28 @@ func beside(kind, name string) string {
 	return kind
 }
 
-// contender is a Caddy that takes part.
+// contender is a Caddy that takes part in the comparison.
 type contender struct {
 	name   string
 	binary string
-	// key is the option with the path of the private key in place of %s. Without it
-	// nothing is signed.
+	// key is the key option, with %s for the path of the private key. If it is empty, nothing is
+	// signed.
 	key string
-	// isChecked says that answers are verified.
+	// isChecked is true if answers are verified.
 	isChecked bool
-	// writesPlainly says that the log is written line by line, by Caddy alone.
+	// writesPlainly is true if Caddy itself writes the log, line by line.
 	writesPlainly bool
-	// options are further ones of the payermax block.
+	// options are additional options of the payermax block.
 	options string
-	// env has further environment variables.
+	// env holds additional environment variables.
 	env []string
 }
 
-// asShipped is the environment that the image and the manifests set. Plain Caddy has it
-// as well, so that it differs by nothing but the sidecar.
+// asShipped is the environment that the image and the manifests set. Plain Caddy gets it as well,
+// so that the sidecar is the only difference.
 var asShipped = []string{"GOGC=200"}
 
-// contenders are all but nginx.
+// contenders are all contenders except nginx.
 var contenders = []contender{
 	{name: targetPlain, binary: stockCaddy, env: asShipped},
 	{name: targetBefore, binary: sidecarBefore, key: "private_key %s", isChecked: true, writesPlainly: true},
@@ -62,17 +61,17 @@ var contenders = []contender{
 	{name: targetBatch, binary: sidecar, key: "key file %s {\n\t\t\tengine batch\n\t\t}", isChecked: true, env: asShipped},
 }
 
-// errCannot says that a contender cannot take part, and why.
+// errCannot is wrapped by errors that say why a contender cannot take part.
 var errCannot = errors.New("is left out")
 
-// gateway is where a target sends its calls.
+// gateway is the upstream that a target sends its calls to.
 type gateway struct {
 	port int
 	tls  bool
 }
 
-// caddyfile is the configuration of a Caddy. Its log goes to a pipe, as a
-// container's does; the sidecar's is handed over, as in the configs that are shipped.
+// caddyfile returns the configuration of a Caddy. Its log goes to a pipe, like a container's. The
+// sidecar's log is buffered, as in the shipped configs.
 func (c contender) caddyfile(m *material, t *target, to gateway) string {
 	global := fmt.Sprintf("\tadmin 127.0.0.1:%d\n\tpersist_config off\n", t.adminPort)
 	scheme, trust := "http", ""
@@ -110,8 +109,8 @@ func (c contender) caddyfile(m *material, t *target, to gateway) string {
 `, global, output, t.port, scheme, to.port, appID, fmt.Sprintf(c.key, m.privateKey), options, trust, t.healthPort)
 }
 
-// canStart tells why the contender cannot take part: its binary could not be built, or
-// does not know what its configuration says.
+// canStart returns an error that says why the contender cannot take part: its binary could not be
+// built, or does not know an option of its configuration.
 func (c contender) canStart(m *material, config string) error {
 	binary := filepath.Join(m.dir, c.binary)
 	if _, err := os.Stat(binary); err != nil {

@@ -15,10 +15,9 @@ import (
 	"time"
 )
 
-// measureCryptography measures what one signature and one verification take, by
-// Go and, if it is there, by OpenSSL. Go's are measured twice: on one CPU, as for
-// one call after the other, and on all at once, as under load, since CPUs that
-// share a core slow each other down.
+// measureCryptography measures the CPU time of one signature and one verification with Go and, if
+// it is installed, with OpenSSL. Go is measured twice: on one CPU, as for sequential calls, and on
+// all CPUs at once, as under load, because CPUs that share a core slow each other down.
 func measureCryptography(ctx context.Context, m *material, found *results) error {
 	digest := sha256.Sum256([]byte(request))
 	signature, err := rsa.SignPKCS1v15(nil, m.merchant, crypto.SHA256, digest[:])
@@ -42,8 +41,8 @@ func measureCryptography(ctx context.Context, m *material, found *results) error
 	return nil
 }
 
-// cpuTime returns the CPU time in seconds that one call of f takes, while so many
-// threads call it for the duration.
+// cpuTime returns the CPU time in seconds of one call of f, while the given number of threads call
+// it for the duration.
 func cpuTime(threads int, duration time.Duration, f func()) float64 {
 	var (
 		spent, calls atomic.Int64
@@ -65,7 +64,7 @@ func cpuTime(threads int, duration time.Duration, f func()) float64 {
 	return time.Duration(spent.Load()).Seconds() / float64(calls.Load())
 }
 
-// threadTime is the CPU time of the present thread so far.
+// threadTime returns the CPU time that the current thread has used so far.
 func threadTime() time.Duration {
 	const thread = 1 // RUSAGE_THREAD
 	var usage syscall.Rusage
@@ -73,7 +72,7 @@ func threadTime() time.Duration {
 	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 }
 
-// openssl returns what openssl speed says, in seconds. It counts CPU time too.
+// openssl returns the times that openssl speed reports, in seconds. They are CPU times too.
 func openssl(ctx context.Context) (sign, verify float64, ok bool) {
 	said, err := exec.CommandContext(ctx, "openssl", "speed", "-seconds", "1", "rsa2048").Output()
 	if err != nil {

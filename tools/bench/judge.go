@@ -6,7 +6,7 @@ import (
 	"slices"
 )
 
-// goal is something that the sidecar promises, and whether this run kept it.
+// goal is a performance goal of the sidecar, and whether this run met it.
 type goal struct {
 	Name        string
 	Found, Most float64 // in Unit
@@ -14,10 +14,10 @@ type goal struct {
 	Met         bool
 }
 
-// judge holds the medians against the goals.
+// judge compares the medians with the goals.
 func (r *results) judge() {
 	const micro, milli, mega = 1e6, 1e3, 1e-6
-	// A signature is what it takes where it is made: in the sidecar, under that load.
+	// The cost of a signature is taken from the sidecar itself, under the same load.
 	own, _ := r.middle(32, targetPlain, targetVerifying, func(plain, ours sample) (found, most float64) {
 		return ours.CPU - ours.Sign - ours.Verify - plain.CPU, 35 / micro
 	})
@@ -55,8 +55,8 @@ func (r *results) judge() {
 	}
 }
 
-// besideNginx are the goals of what is compared with nginx with Lua and OpenSSL, at 32
-// connections, in plain and over TLS, as far as both took part.
+// besideNginx returns the goals relative to nginx with Lua and OpenSSL, at 32 connections, in plain
+// and over TLS, as far as both took part.
 func (r *results) besideNginx(name, what string, most float64, compare func(nginx, ours sample) float64) []goal {
 	var goals []goal
 	for _, ours := range []string{name, name + overTLS} {
@@ -70,9 +70,9 @@ func (r *results) besideNginx(name, what string, most float64, compare func(ngin
 	return goals
 }
 
-// middle returns what was found, and what it may be at most, in the round in which
-// the one is neither nearest to nor farthest from the other. What is compared is of
-// one round, since the machine is not the same in all of them.
+// middle returns what was found, and its limit, in the median round: rounds are sorted by the ratio
+// of the two. Values from different rounds are never compared, because the machine is not in the
+// same state in all of them.
 func (r *results) middle(connections int, beside, ours string, judge func(beside, ours sample) (found, most float64)) (found, most float64) {
 	type round struct{ found, most float64 }
 	var rounds []round

@@ -7,17 +7,17 @@ import (
 	"time"
 )
 
-// largePost is the size of a body that nobody should send.
+// largePost is the size in bytes of an unreasonably large body.
 const largePost = 64 << 20
 
-// measureLargePosts sends each Caddy one large body, with its length and then
-// without, and notes by how much that raised its peak memory.
+// measureLargePosts sends each Caddy one large body, first with a Content-Length and then without,
+// and records by how much that raised its peak memory.
 func measureLargePosts(ctx context.Context, targets []*target, found *results) error {
 	for _, t := range targets {
 		if t.healthPort == 0 {
 			continue
 		}
-		time.Sleep(time.Second) // let go of what the load has left
+		time.Sleep(time.Second) // lets the memory of the load be released
 		if err := t.resetPeak(); err != nil {
 			return err
 		}
@@ -32,7 +32,7 @@ func measureLargePosts(ctx context.Context, targets []*target, found *results) e
 			}
 			r.ContentLength = length
 			r.Header.Set("Content-Type", "application/json")
-			if w, err := http.DefaultClient.Do(r); err == nil { // refused while it is still being sent, it may get no answer
+			if w, err := http.DefaultClient.Do(r); err == nil { // a request refused while it is still being sent may get no answer
 				_ = drain(w)
 			}
 		}
@@ -45,7 +45,7 @@ func measureLargePosts(ctx context.Context, targets []*target, found *results) e
 	return nil
 }
 
-// blanks is an endless text of blanks.
+// blanks is an endless stream of spaces.
 type blanks struct{}
 
 func (blanks) Read(p []byte) (int, error) {
@@ -55,7 +55,7 @@ func (blanks) Read(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// drain reads an answer to its end, so that its connection can be used again.
+// drain reads a response to its end, so that its connection can be reused.
 func drain(w *http.Response) error {
 	defer w.Body.Close()
 	_, err := io.Copy(io.Discard, w.Body)

@@ -11,16 +11,16 @@ import (
 	"time"
 )
 
-// connections are the loads: one call after the other, and far more than the
+// allConnections are the loads: one call after the other, and far more concurrent calls than the
 // machine has CPUs.
 var allConnections = []int{1, 32}
 
 // warming is how long a target is warmed up before each measurement.
 const warming = 500 * time.Millisecond
 
-// measureRounds measures every target at every load, in turn, so that whatever
-// else happens on the machine happens to all of them. What a signature and a
-// verification cost is measured in each round as well.
+// measureRounds measures every target at every load, in turn, so that anything else that happens on
+// the machine affects all of them. The cost of a signature and a verification is measured in each
+// round as well.
 func measureRounds(ctx context.Context, p plan, targets []*target, m *material, found *results) error {
 	for range p.rounds {
 		if err := measureCryptography(ctx, m, found); err != nil {
@@ -53,13 +53,13 @@ func measureRounds(ctx context.Context, p plan, targets []*target, m *material, 
 // sample is one measurement of one target.
 type sample struct {
 	RequestsPerSecond float64
-	CPU               float64 // seconds of the process tree for each request
+	CPU               float64 // seconds of CPU time of the process tree, per request
 	P50, P99          float64 // seconds
-	Resident          float64 // bytes, the most that was seen
-	Sign, Verify      float64 `json:",omitzero"` // seconds of the CPU time, for each request; of the sidecar that signs by Go only
+	Resident          float64 // bytes, the highest value seen
+	Sign, Verify      float64 `json:",omitzero"` // seconds of the CPU time per request; only for a sidecar that signs by Go
 }
 
-// load has wrk make as many calls as it can.
+// load has wrk make as many calls as it can, for the duration.
 func load(ctx context.Context, t *target, script string, count int, duration time.Duration) (sample, error) {
 	var s sample
 	before, err := t.cpu()
@@ -92,7 +92,7 @@ func load(ctx context.Context, t *target, script string, count int, duration tim
 	return s, nil
 }
 
-// wrkSaid is what wrk says of a load, by post.lua. Times are microseconds.
+// wrkSaid is wrk's report on a load, written by post.lua. Times are in microseconds.
 type wrkSaid struct {
 	Requests, Microseconds int64
 	Refused                int64 // answered with another status than 200
@@ -102,10 +102,10 @@ type wrkSaid struct {
 
 func (s wrkSaid) seconds() float64 { return float64(s.Microseconds) / 1e6 }
 
-// wrk has wrk call the target by so many connections, each of which waits for the
-// pause between its calls, until meanwhile returns.
+// wrk has wrk call the target over the given number of connections, each of which pauses between
+// its calls, until meanwhile returns.
 func wrk(ctx context.Context, t *target, script string, count int, pause time.Duration, meanwhile func() error) (said wrkSaid, err error) {
-	// wrk takes whole seconds only; told to stop, it says what it has.
+	// wrk accepts only whole seconds. When interrupted, it reports its results so far.
 	command := exec.CommandContext(ctx, "wrk", "-t1", fmt.Sprintf("-c%d", count), "-d60s", "--timeout", "10s", "-s", script, t.url(sessionPath))
 	command.Env = append(os.Environ(), "BENCH_REQUEST="+request, fmt.Sprintf("BENCH_PAUSE=%d", pause.Milliseconds()))
 	var output strings.Builder

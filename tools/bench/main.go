@@ -1,18 +1,17 @@
-// Command bench measures the sidecar beside its alternatives, on one machine in
-// one run: plain Caddy, which signs nothing; the sidecar, which signs by Go, by
-// OpenSSL or in batches; and nginx with a Lua script that signs by OpenSSL. All of
-// them stand before the same static upstream, in plain and over TLS, and take the
-// same load of wrk, in turn, for several rounds; what is reported is the median of
-// the rounds. Their logs go to a pipe, as a container's do.
+// Command bench compares the sidecar with its alternatives, on one machine in one run: plain Caddy,
+// which signs nothing; the sidecar, which signs by Go, by OpenSSL or in batches; and nginx with a
+// Lua script that signs by OpenSSL. All of them proxy to the same static upstream, in plain and
+// over TLS, and get the same load from wrk, in turn, for several rounds; the report shows the
+// medians of the rounds. Their logs go to a pipe, like a container's.
 //
 //	cd tools/bench && go run .          # ten minutes
 //	cd tools/bench && go run . -quick   # five minutes, one short round
 //
-// It prints its tables, and writes results.json beside itself, the tables and the first
-// sentences of docs/performance.md, and the chart docs/performance.svg. It needs wrk. nginx (Debian's nginx-light,
-// libnginx-mod-http-lua and lua-cjson), the build with OpenSSL (gcc and
-// libssl-dev) and openssl are left out if they are missing, and the output says so.
-// Everything listens on loopback.
+// It prints its tables, and writes results.json in this directory, the tables and the first
+// sentences of docs/performance.md, and the chart docs/performance.svg. It needs wrk. nginx
+// (Debian's nginx-light, libnginx-mod-http-lua and lua-cjson), the build with OpenSSL (gcc and
+// libssl-dev) and openssl are left out if they are missing, and the output says so. Everything
+// listens on loopback.
 package main
 
 import (
@@ -27,14 +26,14 @@ import (
 	"time"
 )
 
-// plan is how long what is measured for.
+// plan says how long each measurement takes.
 type plan struct {
 	rounds   int
 	load     time.Duration // of each target at each number of connections, in each round
 	profile  time.Duration
 	overload time.Duration
 	starts   int
-	timeout  time.Duration // of everything, the building included
+	timeout  time.Duration // for the whole run, including the builds
 }
 
 var (
@@ -73,7 +72,7 @@ func fail(err error) {
 	}
 }
 
-// run is the story of one benchmark.
+// run does one benchmark from start to end.
 func run(ctx context.Context, p plan, quick bool) error {
 	root, err := moduleRoot()
 	if err != nil {
@@ -131,7 +130,8 @@ func run(ctx context.Context, p plan, quick bool) error {
 	return found.publish(root)
 }
 
-// publishAgain writes what is shown of the last run, after what shows it has changed.
+// publishAgain publishes the results of the last run again, after the code that presents them has
+// changed.
 func publishAgain() error {
 	root, err := moduleRoot()
 	if err != nil {
@@ -145,15 +145,15 @@ func publishAgain() error {
 	return errors.Join(found.save(filepath.Join(root, resultsFile)), found.publish(root))
 }
 
-// Files that a run writes, in the repository.
+// The files of the repository that a run writes.
 const (
 	resultsFile = "tools/bench/results.json"
 	pageFile    = "docs/performance.md"
 	chartFile   = "docs/performance.svg"
 )
 
-// moduleRoot returns the directory of the sidecar's module, which is the present
-// one or the one above.
+// moduleRoot returns the directory of the sidecar's module, which is the current directory or two
+// levels above it.
 func moduleRoot() (string, error) {
 	here, err := os.Getwd()
 	if err != nil {

@@ -23,7 +23,7 @@ const (
 	sessionPath = "/aggregate-pay/api/gateway/applyDropinSession"
 	// request is what the application posts.
 	request = `{"data":{"totalAmount":10000,"currency":"IDR","country":"ID","userId":"U10001"}}`
-	// answer is what the upstream says to everything.
+	// answer is the upstream's answer to every request.
 	answer = `{"code":"APPLY_SUCCESS","msg":"Success.","data":{"clientKey":"37114858239eur2384237r810482390","sessionKey":"bdsf8982348974hhf82934bf8239424","notSupportedComponent":[]}}`
 	appID  = "3b242b56a8b64274bcc37dac281120e3"
 )
@@ -31,14 +31,14 @@ const (
 //go:embed post.lua
 var postScript []byte
 
-// material is what the targets are configured with: keys that are generated for
-// the run, and the files they are in.
+// material is what the targets are configured with: the keys generated for the run, and the files
+// that hold them.
 type material struct {
 	dir                   string
 	merchant              *rsa.PrivateKey
 	privateKey, publicKey string // paths: the merchant's, and the gateway's
-	signature             string // path: of the answer, by the gateway's key
-	certificate           string // path: of the upstream, with its key beside it in .key
+	signature             string // path of the answer's signature, by the gateway's key
+	certificate           string // path of the upstream's certificate; its key is beside it, with the suffix .key
 	wrkScript             string // path
 }
 
@@ -90,8 +90,8 @@ func newMaterial(dir string) (*material, error) {
 	return m, nil
 }
 
-// newCertificate makes the certificate of a gateway on loopback, which is its own
-// authority, and its key, in PEM.
+// newCertificate makes a self-signed certificate for a gateway on loopback, and its key, both in
+// PEM.
 func newCertificate() (certificate, key []byte, err error) {
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -100,7 +100,7 @@ func newCertificate() (certificate, key []byte, err error) {
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "upstream"},
 		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, DNSNames: []string{"127.0.0.1"}, // nginx looks for a name
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, DNSNames: []string{"127.0.0.1"}, // nginx requires a DNS name
 		BasicConstraintsValid: true, IsCA: true,
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, &private.PublicKey, private)

@@ -20,10 +20,10 @@ var nginxConfig string
 //go:embed sign.lua
 var nginxScript []byte
 
-// nginxModules is where Debian has them.
+// nginxModules is the directory in which Debian installs nginx's modules.
 const nginxModules = "/usr/lib/nginx/modules"
 
-// startNginx starts nginx with the script that signs.
+// startNginx starts nginx with the signing script.
 func startNginx(ctx context.Context, m *material, to gateway) (*target, error) {
 	nginx, err := exec.LookPath("nginx")
 	if err != nil {

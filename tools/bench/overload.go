@@ -10,24 +10,24 @@ import (
 )
 
 const (
-	// overloadFactor is how many times as many requests come in an overload as
-	// the sidecar can sign.
+	// overloadFactor is the number of requests sent in an overload, as a multiple of what the
+	// sidecar can sign.
 	overloadFactor = 4
-	// overloadWait is how long a call may wait for its signature then (max_wait). By
-	// default it is a second: all calls of wrk's connections would wait, so that few
-	// would be sent and none refused, which is no overload.
+	// overloadWait is how long a call may wait for its signature during the overload (max_wait).
+	// With the default of one second, all calls of wrk's connections would wait, so few calls would
+	// be sent and none refused, which is not an overload.
 	overloadWait = 10 * time.Millisecond
-	// overloadPause is how long each of wrk's connections pauses between its
-	// calls, on average. It makes wrk, which otherwise sends when it has an answer,
-	// send at a rate that hardly depends on the answers.
+	// overloadPause is how long each of wrk's connections pauses between its calls, on average. By
+	// default wrk sends a request only after the previous answer; with the pause, its rate hardly
+	// depends on the answers.
 	overloadPause = 100 * time.Millisecond
-	// overloadStart is left out of the samples: all connections are opened then.
+	// overloadStart is left out of the samples, because all connections are opened then.
 	overloadStart = 2 * time.Second
-	// sampling is how often a call, and a probe, is made to see how long it takes.
+	// sampling is the interval at which a call and a probe are made to measure how long they take.
 	sampling = 5 * time.Millisecond
 )
 
-// overload is what happened in one.
+// overload holds the results of an overload.
 type overload struct {
 	Offered          float64 // requests per second that were sent
 	Accepted         float64 // answered with 200, per second
@@ -38,18 +38,17 @@ type overload struct {
 	RefusedP99       float64 // seconds
 	HealthP99        float64 // seconds
 	HealthUnanswered int
-	CapacityShare    float64 // accepted, of what the sidecar signs without overload
+	CapacityShare    float64 // accepted, as a share of what the sidecar signs without overload
 }
 
-// overloaded is the sidecar that is to be overloaded.
+// overloaded is the sidecar that is put under overload.
 var overloaded = contender{
 	name: targetVerifying + fmt.Sprintf(", max_wait %v", overloadWait), binary: sidecar, key: "private_key %s",
 	isChecked: true, options: fmt.Sprintf("\n\t\tmax_wait %v", overloadWait), env: asShipped,
 }
 
-// measureOverload has wrk send a sidecar far more than it can do, and finds out
-// by other calls, and by probes of its health, how long they take meanwhile.
-// Sending takes CPU of the same machine.
+// measureOverload has wrk send a sidecar far more requests than it can sign, and measures meanwhile
+// how long other calls and health probes take. wrk uses CPU of the same machine.
 func measureOverload(ctx context.Context, p plan, u *upstream, m *material, found *results) error {
 	t, err := startCaddy(ctx, m, overloaded, gateway{port: u.port}, found, 1)
 	if err != nil {
@@ -76,7 +75,7 @@ func measureOverload(ctx context.Context, p plan, u *upstream, m *material, foun
 	return nil
 }
 
-// sample makes calls and probes for the duration.
+// sample makes calls and health probes for the duration.
 func (o *overload) sample(ctx context.Context, t *target, duration time.Duration) {
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 100}, Timeout: 5 * time.Second}
 	var (
@@ -124,7 +123,7 @@ func (o *overload) sample(ctx context.Context, t *target, duration time.Duration
 	o.RefusedP99, o.HealthP99 = quantile(refused, .99), quantile(health, .99)
 }
 
-// quantile returns the value that the given part of the values do not exceed.
+// quantile returns the value that the given share of the values does not exceed.
 func quantile(values []float64, part float64) float64 {
 	if len(values) == 0 {
 		return 0

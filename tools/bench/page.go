@@ -54,7 +54,7 @@ func (r *results) publish(root string) error {
 	return os.WriteFile(filepath.Join(root, chartFile), []byte(r.chart()), 0o644)
 }
 
-// fill returns the page with the blocks written anew.
+// fill returns the page with the blocks rewritten.
 func (r *results) fill(page string) (string, error) {
 	for _, b := range blocks {
 		begin := "<!-- bench: " + b.name + " -->\n"
@@ -70,8 +70,8 @@ func (r *results) fill(page string) (string, error) {
 	return page, nil
 }
 
-// answer is what the page begins with: what a call costs, beside what one could build
-// by hand. It is over TLS, as in production.
+// answer writes the beginning of the page: what a call costs, compared with what one could build by
+// hand. The numbers are over TLS, as in production.
 func (r *results) answer(w io.Writer) {
 	nginx := r.median(targetNginx+overTLS, 32)
 	var said []string
@@ -94,7 +94,7 @@ func (r *results) answer(w io.Writer) {
 	fmt.Fprintf(w, "nginx with a Lua script and OpenSSL uses %s µs of CPU time for a call. The sidecar uses\n%s.\n", micro(nginx.CPU), enumeration(said))
 }
 
-// enumeration writes a list, one member a line.
+// enumeration writes a list, one item a line.
 func enumeration(list []string) string {
 	last := len(list) - 1
 	if last == 0 {
@@ -103,7 +103,7 @@ func enumeration(list []string) string {
 	return strings.Join(list[:last], ",\n") + ",\nand " + list[last]
 }
 
-// machine says what was measured, where and how often.
+// machine writes what was measured, where and how often.
 func (r *results) machine(w io.Writer) {
 	fmt.Fprintf(w, "> [!IMPORTANT]\n> These numbers are from %s, on a machine with %d CPUs (%s), with %s", r.Date, r.CPUs, r.CPU, strings.Replace(r.Go, "go", "Go ", 1))
 	for _, other := range []struct{ name, version string }{{"OpenSSL", r.OpenSSL}, {"nginx", r.Nginx}} {
@@ -118,7 +118,7 @@ func (r *results) machine(w io.Writer) {
 	}
 }
 
-// loads are the tables of all targets, by the number of connections.
+// loads writes the tables of all targets, one for each number of connections.
 func (r *results) loads(w io.Writer) {
 	for i, count := range allConnections {
 		if i > 0 {
@@ -128,7 +128,7 @@ func (r *results) loads(w io.Writer) {
 		fmt.Fprintln(w, "| --- | --: | --: | --: | --: | --: | --: | --: |")
 		for _, t := range r.Targets {
 			m := r.median(t.Name, count)
-			share := "" // nginx is missing
+			share := "" // if nginx is missing
 			if of := r.shareOfNginx(t.Name, count); len(of) > 0 {
 				share = spread("%.2f", of)
 			}
@@ -139,7 +139,7 @@ func (r *results) loads(w io.Writer) {
 	}
 }
 
-// shareOfNginx is the CPU time of a request, divided by nginx's, round by round.
+// shareOfNginx returns the CPU time of a request, divided by nginx's, round by round.
 func (r *results) shareOfNginx(name string, connections int) []float64 {
 	return r.pairs(connections, beside(targetNginx, name), name, func(nginx, ours sample) float64 { return ours.CPU / nginx.CPU })
 }
@@ -153,7 +153,7 @@ func (r *results) each(name string, connections int, value func(sample) float64)
 	return values
 }
 
-// goals are those that were met, and those that were not.
+// goals writes which goals were met and which were not.
 func (r *results) goals(w io.Writer) {
 	fmt.Fprintln(w, "| goal | result | limit | |\n| --- | --: | --: | --- |")
 	for _, g := range r.Goals {
@@ -179,7 +179,7 @@ func quantity(value float64, unit string) string {
 	return fmt.Sprintf("%.1f %s", value, unit)
 }
 
-// overload says how the calls of an overload ended.
+// overload writes how the calls of an overload ended.
 func (r *results) overload(w io.Writer) {
 	o := r.Overload
 	fmt.Fprintln(w, "| sent/s | accepted/s | refused/s | not answered | accepted, p50 and p99, ms | refused, p99, ms | health, p99, ms |")
@@ -188,7 +188,7 @@ func (r *results) overload(w io.Writer) {
 		o.Refused, o.Broken, milli(o.AcceptedP50), milli(o.AcceptedP99), milli(o.RefusedP99), milli(o.HealthP99))
 }
 
-// cryptography is what a signature and a verification take.
+// cryptography writes how long a signature and a verification take.
 func (r *results) cryptography(w io.Writer) {
 	fmt.Fprintln(w, "| | sign, µs | verify, µs |\n| --- | --: | --: |")
 	row := func(name string, sign, verify []float64) {
@@ -206,7 +206,7 @@ func (r *results) cryptography(w io.Writer) {
 	row("OpenSSL (`openssl speed rsa2048`)", c.OpenSSLSign, c.OpenSSLVerify)
 }
 
-// profile is where the CPU time of a request goes.
+// profile writes how the CPU time of a request is spent.
 func (r *results) profile(w io.Writer) {
 	var shown []*measured
 	for _, t := range r.Targets {
@@ -241,7 +241,7 @@ func (r *results) profile(w io.Writer) {
 	})
 }
 
-// binaries are what the binaries take before they have any load.
+// binaries writes what the binaries need before they have any load.
 func (r *results) binaries(w io.Writer) {
 	fmt.Fprintln(w, "| | size, MB | start, ms | idle, MB | private part, MB |\n| --- | --: | --: | --: | --: |")
 	for _, name := range []string{stockCaddy, sidecar, sidecarOpenSSL} {
@@ -251,7 +251,7 @@ func (r *results) binaries(w io.Writer) {
 	}
 }
 
-// spread writes the median and, if there are several values, the least and the most.
+// spread writes the median and, if there are several values, the minimum and the maximum.
 func spread(format string, values []float64) string {
 	text := fmt.Sprintf(format, median(values))
 	if len(values) > 1 {

@@ -13,8 +13,7 @@ import (
 
 const root = "../.."
 
-// The page, its first sentence included, and the chart say what the last run has
-// found, and nothing else.
+// The page, including its first sentence, and the chart show exactly what the last run found.
 func TestPageSaysWhatWasFound(t *testing.T) {
 	found, err := readResults(filepath.Join(root, resultsFile))
 	if err != nil {
@@ -40,8 +39,8 @@ func TestPageSaysWhatWasFound(t *testing.T) {
 	}
 }
 
-// What a bar of the chart is made of adds up to the number beside it, on one scale for all,
-// and every target that was profiled has its signature.
+// The parts of each bar of the chart add up to the number beside it, on one scale for all bars, and
+// every profiled target has a part for its signature.
 func TestChartAddsUp(t *testing.T) {
 	found, err := readResults(filepath.Join(root, resultsFile))
 	if err != nil {
@@ -69,7 +68,7 @@ func TestChartAddsUp(t *testing.T) {
 		if scale == 0 {
 			scale = drawn[y] / cpu
 		}
-		if math.Abs(drawn[y]-cpu*scale) > 1.5 { // each part is rounded, and the first bar, a short one, is the measure
+		if math.Abs(drawn[y]-cpu*scale) > 1.5 { // each part is rounded, and the scale comes from the first bar, which is short
 			t.Errorf("%s takes %s µs, but its bar has %.1f px, which is %s µs", target.Name, micro(cpu), drawn[y], micro(drawn[y]/scale))
 		}
 		if hasSign := slices.Contains(colors[y], colorSign); hasSign != (target.profiledShare(partSign) > 0) {
@@ -82,7 +81,7 @@ func TestChartAddsUp(t *testing.T) {
 	}
 }
 
-// No part of a bar is less than nothing.
+// No part of a bar is negative.
 func TestSegments(t *testing.T) {
 	profile := func(sign, rest float64) []float64 {
 		all := make([]float64, len(parts))
@@ -105,7 +104,7 @@ func TestSegments(t *testing.T) {
 	}
 }
 
-// The answer is the page's first sentence.
+// The page begins with the answer.
 func TestPageBeginsWithTheAnswer(t *testing.T) {
 	_, rest, _ := strings.Cut(read(t, pageFile), "\n")
 	if !strings.HasPrefix(strings.TrimSpace(rest), "<!-- bench: answer -->\n") {
@@ -113,8 +112,8 @@ func TestPageBeginsWithTheAnswer(t *testing.T) {
 	}
 }
 
-// What operators are told to size by is what was found, give or take what machines differ
-// by.
+// The numbers that operators are told to size by match what was found, within the differences
+// between machines.
 func TestSizing(t *testing.T) {
 	found, err := readResults(filepath.Join(root, resultsFile))
 	if err != nil {
@@ -136,8 +135,7 @@ func TestSizing(t *testing.T) {
 	}
 }
 
-// What the profile of a call is divided into, by the functions on the stack, of which the
-// innermost comes first.
+// The profile of a call is divided by the functions on the stack, innermost first.
 func TestParts(t *testing.T) {
 	const caddy = "github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	under := func(stack ...string) []string {

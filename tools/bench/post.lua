@@ -1,11 +1,11 @@
--- For wrk: posts the request, and says the result as one line of JSON.
+-- For wrk: posts the request, and prints the result as one line of JSON.
 wrk.method = "POST"
 wrk.body = os.getenv("BENCH_REQUEST")
 wrk.headers["Content-Type"] = "application/json"
 
 local pause = tonumber(os.getenv("BENCH_PAUSE"))
 if pause > 0 then
-	-- Exponentially distributed, as arrivals are that know nothing of each other.
+	-- Exponentially distributed, like independent arrivals.
 	function delay() return math.floor(-math.log(1 - math.random()) * pause) end
 end
 

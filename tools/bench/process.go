@@ -13,25 +13,25 @@ import (
 	"time"
 )
 
-// ticksPerSecond is the unit of the times in /proc, which is the same on every
-// Linux that Go runs on (USER_HZ).
+// ticksPerSecond is the unit of the times in /proc (USER_HZ), which is the same on every Linux that
+// Go runs on.
 const ticksPerSecond = 100
 
-// process is one that this program has started, on a port of its own.
+// process is a process that this program has started, on a port of its own.
 type process struct {
 	command *exec.Cmd
 	port    int
 	log     tail
 }
 
-// start starts the process with its output in a pipe, as a container has it. This
-// program reads the pipe and keeps the end of what it has read.
+// start starts the process with its output in a pipe, as in a container. This program reads the
+// pipe and keeps the end of the output.
 func (p *process) start() error {
 	p.command.Stdout, p.command.Stderr = &p.log, &p.log
 	return p.command.Start()
 }
 
-// tail is the end of a text, of which the rest is forgotten.
+// tail keeps only the end of a text.
 type tail struct {
 	mutex sync.Mutex
 	text  []byte
@@ -70,10 +70,10 @@ func (p *process) stop() {
 	}
 }
 
-// url is where the process answers.
+// url returns the URL of a path on the process.
 func (p *process) url(path string) string { return fmt.Sprintf("http://127.0.0.1:%d%s", p.port, path) }
 
-// tree returns the process and its children, since nginx works in children.
+// tree returns the process and its children, because nginx works in child processes.
 func (p *process) tree() []int {
 	tree := []int{p.pid()}
 	stats, _ := filepath.Glob("/proc/[0-9]*/stat")
@@ -90,7 +90,7 @@ func (p *process) tree() []int {
 	return tree
 }
 
-// cpu is the time that the process tree has spent on CPUs so far.
+// cpu returns the CPU time that the process tree has used so far.
 func (p *process) cpu() (time.Duration, error) {
 	var ticks int64
 	for _, pid := range p.tree() {
@@ -109,8 +109,8 @@ func (p *process) cpu() (time.Duration, error) {
 	return time.Duration(ticks) * time.Second / ticksPerSecond, nil
 }
 
-// statFields returns the fields of a /proc/<pid>/stat from the third, the state,
-// on. The second, the name, may contain blanks.
+// statFields returns the fields of a /proc/<pid>/stat, starting with the third, the state. The
+// second, the name, may contain spaces.
 func statFields(path string) ([]string, error) {
 	content, err := os.ReadFile(path)
 	if err != nil {
@@ -124,8 +124,8 @@ func statFields(path string) ([]string, error) {
 	return fields, nil
 }
 
-// memory returns a field of /proc/<pid>/status, such as VmRSS, in bytes, added
-// up over the process tree.
+// memory returns a field of /proc/<pid>/status, such as VmRSS, in bytes, summed over the process
+// tree.
 func (p *process) memory(field string) (int64, error) {
 	var sum int64
 	for _, pid := range p.tree() {
@@ -146,7 +146,7 @@ func (p *process) memory(field string) (int64, error) {
 	return sum, nil
 }
 
-// resetPeak makes VmHWM begin again at what is resident now.
+// resetPeak resets VmHWM to the memory that is resident now.
 func (p *process) resetPeak() error {
 	for _, pid := range p.tree() {
 		if err := os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", pid), []byte("5"), 0); err != nil {
@@ -156,7 +156,7 @@ func (p *process) resetPeak() error {
 	return nil
 }
 
-// freePort returns a port that nobody listens on.
+// freePort returns a port that nothing listens on.
 func freePort() (int, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

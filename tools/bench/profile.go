@@ -13,7 +13,7 @@ import (
 	"github.com/google/pprof/profile"
 )
 
-// Parts of a request's CPU time that the goals are about.
+// The parts of a request's CPU time that the goals refer to.
 const (
 	partSign   = "the signature"
 	partAnswer = "the verification of the answer"
@@ -25,9 +25,9 @@ type part struct {
 	where [][]string
 }
 
-// parts are where the CPU time of a Caddy goes. A sample belongs to the first part
-// that has a function on its stack: all functions of one of the lists that the part has,
-// by the beginnings of their names. The last part has what is left.
+// parts divide the CPU time of a Caddy. A sample belongs to the first part that matches its stack:
+// for one of the part's lists, each entry must be the prefix of a function name on the stack. The
+// last part takes what is left.
 var parts = []part{
 	{"the verification of the signature", [][]string{{"crypto/rsa.VerifyPKCS1v15", own + "/signer.Sign"}}},
 	{partAnswer, [][]string{{"crypto/rsa.VerifyPKCS1v15"}}},
@@ -47,13 +47,14 @@ var parts = []part{
 	{"the scheduler and the rest", [][]string{nil}},
 }
 
-// own begins the names of the sidecar's functions.
+// own is the prefix of the names of the sidecar's functions.
 const own = "github.com/caddy-payermax/caddy-payermax"
 
-// shares are the parts of a process's CPU time, in the order of parts.
+// shares holds the CPU time of each part, in the order of parts, as fractions of the whole or in
+// seconds.
 type shares []float64
 
-// of returns one of them.
+// of returns the CPU time of one part.
 func (s shares) of(name string) float64 {
 	for i, part := range parts {
 		if part.name == name {
@@ -63,10 +64,10 @@ func (s shares) of(name string) float64 {
 	return 0
 }
 
-// shares takes a CPU profile of the target for the duration, in whole seconds, and
-// returns what takes how much of it. That can be more, for each request, than the
-// same operations take in a loop: between two signatures everything else has been
-// through the caches, and the other processes on the machine want their time.
+// shares takes a CPU profile of the target for the duration, in whole seconds, and returns how much
+// each part takes of it. Per request that can be more than the same operations take in a loop:
+// between two signatures, other code evicts them from the caches, and the other processes on the
+// machine compete for the CPU.
 func (t *target) shares(ctx context.Context, duration time.Duration) (shares, error) {
 	url := fmt.Sprintf("http://127.0.0.1:%d/debug/pprof/profile?seconds=%d", t.adminPort, int(duration.Seconds()))
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
@@ -115,7 +116,7 @@ func partOf(stack []string) int {
 	})
 }
 
-// hasAll reports whether for each beginning there is a function on the stack.
+// hasAll reports whether each prefix matches a function on the stack.
 func hasAll(stack, beginnings []string) bool {
 	for _, begins := range beginnings {
 		if !slices.ContainsFunc(stack, func(name string) bool { return strings.HasPrefix(name, begins) }) {
@@ -125,9 +126,8 @@ func hasAll(stack, beginnings []string) bool {
 	return true
 }
 
-// profileUnder returns what takes how much of a request under a load, in seconds of CPU
-// time in the order of parts. To find that out takes some itself, so it is a load of its
-// own.
+// profileUnder returns how much of a request's CPU time each part takes under a load, in seconds,
+// in the order of parts. Profiling takes CPU time itself, so it is done under a separate load.
 func profileUnder(ctx context.Context, t *target, script string, count int, duration time.Duration) (shares, error) {
 	var (
 		found  shares
@@ -143,8 +143,8 @@ func profileUnder(ctx context.Context, t *target, script string, count int, dura
 	return found, errors.Join(err, failed)
 }
 
-// measureProfiles finds out where the CPU time of each Caddy goes that reaches the
-// gateway over TLS, at 32 connections.
+// measureProfiles finds out how each Caddy that reaches the gateway over TLS spends its CPU time,
+// at 32 connections.
 func measureProfiles(ctx context.Context, p plan, targets []*target, m *material, found *results) error {
 	for _, t := range targets {
 		if t.adminPort == 0 || !strings.HasSuffix(t.name, overTLS) {

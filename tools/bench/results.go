@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// results are all that was found, as results.json has it. Times are seconds and
-// sizes bytes, unless a name says otherwise.
+// results holds everything that was found, in the form of results.json. Times are in seconds and
+// sizes in bytes, unless a name says otherwise.
 type results struct {
 	Date     string
 	CPU      string // its model
@@ -20,10 +20,10 @@ type results struct {
 	Go       string
 	OpenSSL  string `json:",omitempty"` // version
 	Nginx    string `json:",omitempty"` // version
-	LoadAvg  string // the machine's, when the run began
+	LoadAvg  string // of the machine, when the run began
 	Binaries map[string]*binary
-	// Cryptography is one signature and one verification by a 2048-bit key, in a
-	// loop, in each round. Busy are those on all CPUs at once.
+	// Cryptography holds, for each round, the time of one signature and one verification with a
+	// 2048-bit key, in a loop. The Busy fields are measured on all CPUs at once.
 	Cryptography struct{ GoSign, GoVerify, BusySign, BusyVerify, OpenSSLSign, OpenSSLVerify []float64 }
 	Targets      []*measured
 	Overload     *overload
@@ -31,25 +31,25 @@ type results struct {
 	Skipped      []string `json:",omitempty"`
 }
 
-// binary is what a binary takes before it has any load.
+// binary is what a binary needs before it has any load.
 type binary struct {
 	Bytes             int64
 	StartMilliseconds float64 // from its start to its first good answer
 	IdleBytes         int64   // resident
-	IdlePrivateBytes  int64   // of these, those that are no file's
+	IdlePrivateBytes  int64   // of IdleBytes, those not backed by a file
 }
 
-// measured is one target.
+// measured holds the results of one target.
 type measured struct {
 	Name           string
 	Loads          []*loaded
-	LargePostBytes int64 `json:",omitempty"` // by which one large body raises the peak memory
-	// Profile is where the CPU time of a request goes at 32 connections, in the order of
-	// parts, if that was looked at.
+	LargePostBytes int64 `json:",omitempty"` // by how much one large body raises the peak memory
+	// Profile is how a request's CPU time is spent at 32 connections, in the order of parts, if it
+	// was profiled.
 	Profile []float64 `json:",omitempty"`
 }
 
-// loaded is a target under one load.
+// loaded holds the results of a target under one load.
 type loaded struct {
 	Connections int
 	Rounds      []sample
@@ -74,7 +74,7 @@ func newResults() *results {
 	return r
 }
 
-// version returns the version that a program says it has, or "" if it is not there.
+// version returns the version that a program reports, or "" if the program is missing.
 func version(program, ask string) string {
 	said, err := exec.Command(program, ask).CombinedOutput()
 	if err != nil {
@@ -83,14 +83,14 @@ func version(program, ask string) string {
 	return regexp.MustCompile(`\d+\.\d+\.\d+`).FindString(string(said))
 }
 
-// skip notes what is left out, once.
+// skip records the reason for leaving something out, once.
 func (r *results) skip(reason error) {
 	if !slices.Contains(r.Skipped, reason.Error()) {
 		r.Skipped = append(r.Skipped, reason.Error())
 	}
 }
 
-// target returns what was found of a target, which is nothing if it was left out.
+// target returns the results of a target, which are empty if it was left out.
 func (r *results) target(name string) *measured {
 	for _, t := range r.Targets {
 		if t.Name == name {
@@ -100,7 +100,7 @@ func (r *results) target(name string) *measured {
 	return new(measured)
 }
 
-// add notes a measurement.
+// add records a measurement.
 func (r *results) add(name string, connections int, s sample) {
 	t := r.target(name)
 	if t.Name == "" {
@@ -114,8 +114,7 @@ func (r *results) add(name string, connections int, s sample) {
 	l.Rounds = append(l.Rounds, s)
 }
 
-// under returns what was found under one load, which is nothing if the target was left
-// out.
+// under returns the results under one load, which are empty if the target was left out.
 func (t *measured) under(connections int) *loaded {
 	for _, l := range t.Loads {
 		if l.Connections == connections {
@@ -125,12 +124,12 @@ func (t *measured) under(connections int) *loaded {
 	return new(loaded)
 }
 
-// rounds returns what was found of a target under one load, in each round.
+// rounds returns the results of a target under one load, for each round.
 func (r *results) rounds(name string, connections int) []sample {
 	return r.target(name).under(connections).Rounds
 }
 
-// median returns the medians of a target's rounds, or nil if it was left out.
+// median returns the medians of a target's rounds, or nil if the target was left out.
 func (r *results) median(name string, connections int) *sample {
 	rounds := r.rounds(name, connections)
 	if len(rounds) == 0 {
@@ -154,8 +153,9 @@ func (r *results) median(name string, connections int) *sample {
 	}
 }
 
-// pairs returns a value for each round, of two targets in the same round, since the
-// machine is not the same in all of them. There is none if one of them was left out.
+// pairs returns one value per round, computed from two targets in the same round, because the
+// machine is not in the same state in all rounds. It returns no values if one of the targets was
+// left out.
 func (r *results) pairs(connections int, beside, ours string, value func(beside, ours sample) float64) []float64 {
 	others, own := r.rounds(beside, connections), r.rounds(ours, connections)
 	var values []float64
@@ -165,7 +165,7 @@ func (r *results) pairs(connections int, beside, ours string, value func(beside,
 	return values
 }
 
-// save writes everything as JSON.
+// save writes the results as JSON.
 func (r *results) save(path string) error {
 	text, err := json.MarshalIndent(r, "", "\t")
 	if err != nil {

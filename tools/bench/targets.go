@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// target is one way to sign, or not to sign, a request on its way.
+// target is a server that requests pass through, whether it signs them or not.
 type target struct {
 	*process
 	name       string
@@ -20,8 +20,8 @@ type target struct {
 	adminPort  int // of Caddy
 }
 
-// startTargets starts every contender before the gateway in plain and over TLS. A
-// binary is started several times to find out how long that takes.
+// startTargets starts every contender in front of the gateway, in plain and over TLS. A binary is
+// started several times to measure its start time.
 func startTargets(ctx context.Context, m *material, u *upstream, found *results, starts int) ([]*target, error) {
 	var targets []*target
 	for _, to := range []gateway{{port: u.port}, {port: u.tlsPort, tls: true}} {
@@ -49,8 +49,7 @@ func startTargets(ctx context.Context, m *material, u *upstream, found *results,
 	return targets, nil
 }
 
-// newTarget returns a target before the gateway, which has its ports and is not
-// started.
+// newTarget returns a target in front of the gateway. It has ports but is not started.
 func newTarget(name string, to gateway) (*target, error) {
 	if to.tls {
 		name += overTLS
@@ -65,8 +64,8 @@ func newTarget(name string, to gateway) (*target, error) {
 	return t, nil
 }
 
-// startCaddy starts a Caddy, the given number of times if it is the first of its
-// binary, and keeps the last one.
+// startCaddy starts a Caddy, the given number of times if it is the first one of its binary, and
+// keeps the last one running.
 func startCaddy(ctx context.Context, m *material, c contender, to gateway, found *results, starts int) (*target, error) {
 	t, err := newTarget(c.name, to)
 	if err != nil {
@@ -110,14 +109,14 @@ func startCaddy(ctx context.Context, m *material, c contender, to gateway, found
 	return t, nil
 }
 
-// caddyCommand is a Caddy that keeps its state beside its configuration.
+// caddyCommand returns a command for a Caddy that keeps its state in the run's directory.
 func caddyCommand(m *material, binary string, args ...string) *exec.Cmd {
 	command := exec.Command(binary, args...)
 	command.Env = append(os.Environ(), "HOME="+m.dir, "XDG_CONFIG_HOME="+m.dir, "XDG_DATA_HOME="+m.dir)
 	return command
 }
 
-// describe notes what the binary takes before it has any load.
+// describe records what the binary needs before it has any load.
 func (t *target) describe(b *binary, starts []float64) error {
 	b.StartMilliseconds = median(starts) * 1e3
 	time.Sleep(time.Second)
@@ -129,7 +128,7 @@ func (t *target) describe(b *binary, starts []float64) error {
 	return err
 }
 
-// await waits for the first good answer.
+// await waits for the first successful answer.
 func (t *target) await(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()

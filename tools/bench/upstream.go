@@ -12,8 +12,8 @@ import (
 	"strconv"
 )
 
-// serveUpstream answers everything with the same signed body, on a port and over TLS on
-// another, both of which it prints, until its input ends.
+// serveUpstream answers every request with the same signed body, in plain on one port and over TLS
+// on another. It prints both ports, and runs until its input ends.
 func serveUpstream(signatureFile, certificate string) error {
 	signature, err := os.ReadFile(signatureFile)
 	if err != nil {
@@ -41,13 +41,13 @@ func serveUpstream(signatureFile, certificate string) error {
 		header["Sign"] = []string{string(signature)}
 		_, _ = w.Write(body)
 	})
-	// HTTP/1.1 for all contenders alike: nginx speaks no other to a gateway.
+	// HTTP/1.1 for all contenders: nginx speaks no other version to an upstream.
 	server := &http.Server{Handler: handler, TLSNextProto: make(map[string]func(*http.Server, *tls.Conn, http.Handler))}
 	go func() { _ = server.ServeTLS(overTLS, certificate, certificate+".key") }()
 	return server.Serve(listener)
 }
 
-// upstream is the process that serves it.
+// upstream is the process that runs serveUpstream.
 type upstream struct {
 	*process
 	tlsPort int

@@ -19,7 +19,7 @@ import (
 	"time"
 )
 
-// verdict is what became of a mutant.
+// verdict is the outcome of a mutant.
 type verdict string
 
 const (
@@ -37,7 +37,7 @@ type court struct {
 	judges             []judge
 }
 
-// judge is a test binary, with its tests by what they cost.
+// judge is a test binary, with its tests sorted by CPU time.
 type judge struct {
 	folder, binary string
 	tests          []test
@@ -46,11 +46,12 @@ type judge struct {
 type test struct {
 	name    string
 	takes   time.Duration
-	cpu     time.Duration // part of it, which is the same on a machine that is busy
-	reaches map[int]bool  // mutants by their ids
+	cpu     time.Duration // CPU time of the test, which does not depend on how busy the machine is
+	reaches map[int]bool  // IDs of the mutants that the test reaches
 }
 
-// appoint builds the tests of a package, and runs each by itself to see what it reaches.
+// appoint builds the tests of a package, and runs each by itself to find out which mutants it
+// reaches.
 func (c *court) appoint(ctx context.Context, folder string) error {
 	binary, err := filepath.Abs(filepath.Join(c.work, fmt.Sprintf("%d.test", len(c.judges))))
 	if err != nil {
@@ -123,13 +124,13 @@ func (c *court) trace(ctx context.Context, j judge, name string) (*test, error) 
 	return t, lines.Err()
 }
 
-// tried is what became of a mutant, or why that cannot be said.
+// tried is the outcome of a mutant, or the reason why there is none.
 type tried struct {
 	said verdict
 	err  error
 }
 
-// tryAll tries mutants, several at a time, and yields what became of them in their order.
+// tryAll tries mutants, several at a time, and yields their outcomes in the order of the mutants.
 func (c *court) tryAll(ctx context.Context, mutants []mutant, workers int) iter.Seq2[int, tried] {
 	results := make([]chan tried, len(mutants))
 	for i := range results {
@@ -169,12 +170,13 @@ func (c *court) try(ctx context.Context, id int) (verdict, error) {
 	return said, nil
 }
 
-// sitting is some tests that run in one process, since to start one takes time as well.
+// sitting is a group of tests that run in one process, because starting a process takes time as
+// well.
 type sitting []test
 
-// sittings are the tests that reach a mutant, the cheapest first. Each sitting costs about
-// as much as those before it, so a mutant that is noticed at once costs little, and one
-// that is not, few processes.
+// sittings groups the tests that reach a mutant, the cheapest first. Each sitting costs about as
+// much as all those before it. A mutant that is noticed early therefore costs little, and one that
+// is not noticed costs few processes.
 func (j judge) sittings(id int) []sitting {
 	var all []sitting
 	var before, now time.Duration
@@ -199,8 +201,8 @@ func (s sitting) pattern() string {
 	return "^(" + strings.Join(names, "|") + ")$"
 }
 
-// limit is how long the tests may take with a mutant. The machine may be busier than when
-// they were traced.
+// limit returns how long the tests may take with a mutant. It allows for a machine that is busier
+// than when the tests were traced.
 func (s sitting) limit(patience time.Duration) time.Duration {
 	limit := patience
 	for _, t := range s {
@@ -209,13 +211,13 @@ func (s sitting) limit(patience time.Duration) time.Duration {
 	return limit
 }
 
-// Mutants may allocate and write without end. A process has some gigabytes of addresses
-// more than it uses.
+// bounded limits virtual memory to 8 GiB and file sizes, because mutants may allocate and write
+// without end. A process reserves several gigabytes of addresses more than it uses.
 const bounded = `ulimit -v 8388608 -f 2097152 && exec "$0" "$@"`
 
-// run runs a test binary with a mutant, or with none, in the folder of its package, and
-// returns the CPU time that it took. It bounds the time, the memory and the size of files,
-// and ends the processes that the tests have started.
+// run runs a test binary with a mutant, or with none, in the directory of its package, and returns
+// the CPU time that it took. It limits the time, the memory and the size of files, and kills the
+// processes that the tests have started.
 func (c *court) run(ctx context.Context, j judge, id int, trace string, limit time.Duration, out io.Writer, args ...string) (verdict, time.Duration, error) {
 	temporary, err := os.MkdirTemp(c.work, "tmp-")
 	if err != nil {
@@ -235,7 +237,7 @@ func (c *court) run(ctx context.Context, j judge, id int, trace string, limit ti
 	if cmd.Process == nil {
 		return "", 0, err
 	}
-	_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // whatever is left of the group
+	_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // whatever is left of the process group
 	cpu := cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
 	var exit *exec.ExitError
 	switch {

@@ -8,8 +8,8 @@ import (
 
 func (f *finder) isConstant(e ast.Expr) bool { return f.info.Types[e].Value != nil }
 
-// isBool reports whether an expression has Go's own type of true and false, which the
-// switches have as well.
+// isBool reports whether an expression has the predeclared type bool, which the switches have as
+// well. Constants do not count.
 func (f *finder) isBool(e ast.Expr) bool {
 	if f.isConstant(e) {
 		return false
@@ -26,13 +26,13 @@ func (f *finder) isNumber(e ast.Expr) bool {
 	return ok && basic.Info()&(types.IsInteger|types.IsFloat) != 0
 }
 
-// isShift reports whether an operand is a shift, whose type may depend on where it stands.
+// isShift reports whether an operand is a shift, whose type may depend on its context.
 func isShift(e ast.Expr) bool {
 	b, ok := ast.Unparen(e).(*ast.BinaryExpr)
 	return ok && (b.Op == token.SHL || b.Op == token.SHR)
 }
 
-// hasCall reports whether to evaluate an expression twice could make a difference.
+// hasCall reports whether evaluating an expression twice could make a difference.
 func hasCall(e ast.Expr) bool {
 	found := false
 	ast.Inspect(e, func(n ast.Node) bool {

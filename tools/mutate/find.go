@@ -7,8 +7,8 @@ import (
 	"go/types"
 )
 
-// finder finds what can be changed in a file, and writes both ways of it. What is constant
-// stays as it is, since Go asks for constants in some places.
+// finder finds what can be changed in a file, and writes both the original and the changed form.
+// Constant expressions stay as they are, because Go requires constants in some places.
 type finder struct {
 	fset    *token.FileSet
 	info    *types.Info
@@ -19,7 +19,7 @@ type finder struct {
 	mutants []mutant
 }
 
-// find walks through the file. Outer nodes come before inner ones, as text needs it.
+// find walks through the file. It visits outer nodes before inner ones, as text requires.
 func (f *finder) find(file *ast.File) {
 	ast.Inspect(file, func(n ast.Node) bool {
 		switch n := n.(type) {
@@ -67,7 +67,7 @@ func (f *finder) find(file *ast.File) {
 	})
 }
 
-// add makes a mutant, and returns its id.
+// add registers a mutant, and returns its ID.
 func (f *finder) add(at token.Pos, change string) int {
 	p := f.fset.Position(at)
 	id := f.first + len(f.mutants)
@@ -83,7 +83,7 @@ func (f *finder) wrap(n ast.Node, before, after string) {
 	f.text.wrap(f.offset(n.Pos()), f.offset(n.End()), before, after)
 }
 
-// token writes something in the place of a token.
+// token replaces a token.
 func (f *finder) token(at token.Pos, was token.Token, by string) {
 	f.text.replace(f.offset(at), f.offset(at)+len(was.String()), by)
 }
@@ -94,8 +94,8 @@ func (f *finder) source(n ast.Node) string {
 
 func on(id int) string { return fmt.Sprintf("mutantOn_(%d)", id) }
 
-// truth negates what is true or false, such as a condition, unless it is an operator's
-// result, which is changed with the operator.
+// truth negates a boolean expression, such as a condition. Results of operators are excluded,
+// because they are changed together with the operator.
 func (f *finder) truth(e ast.Expr) {
 	switch inner := ast.Unparen(e).(type) {
 	case *ast.BinaryExpr:
@@ -125,7 +125,8 @@ func (f *finder) unary(e *ast.UnaryExpr) {
 	}
 }
 
-// The operators that are made another one by a function of the switches, and which.
+// The operators that a function of the switches changes into another one, with that function and
+// the other operator.
 var (
 	arithmetic = map[token.Token]struct{ function, other string }{
 		token.ADD: {"mutantAdd_", "-"}, token.SUB: {"mutantSub_", "+"}, token.MUL: {"mutantMul_", "/"},
@@ -140,7 +141,7 @@ var (
 	}
 )
 
-// binary changes an operator between two operands.
+// binary changes the operator between two operands.
 func (f *finder) binary(e *ast.BinaryExpr) {
 	op := e.Op.String()
 	switch e.Op {
@@ -158,7 +159,7 @@ func (f *finder) binary(e *ast.BinaryExpr) {
 		}
 		other := map[token.Token]string{token.LAND: "||", token.LOR: "&&"}[e.Op]
 		swapped := on(f.add(e.OpPos, op+" made "+other))
-		// The one is the other with all three negated.
+		// One operator is the other with the operands and the result negated.
 		f.wrap(e, "((", ") != "+swapped+")")
 		for _, operand := range []ast.Expr{e.X, e.Y} {
 			f.wrap(operand, "((", ") != "+swapped+")")
@@ -171,13 +172,13 @@ func (f *finder) binary(e *ast.BinaryExpr) {
 	}
 }
 
-// call makes an operator a call of a function.
+// call turns an operator into a call of a function.
 func (f *finder) call(e *ast.BinaryExpr, function string, id int) {
 	f.wrap(e, fmt.Sprintf("%s(%d, ", function, id), ")")
 	f.token(e.OpPos, e.Op, ",")
 }
 
-// assignment changes the operator of x += y, or of x++, where there is no y.
+// assignment changes the operator of x += y, or of x++, which has no y.
 func (f *finder) assignment(x ast.Expr, op token.Token, at token.Pos, y ast.Expr) {
 	if !f.isNumber(x) || hasCall(x) {
 		return
@@ -193,14 +194,14 @@ func (f *finder) assignment(x ast.Expr, op token.Token, at token.Pos, y ast.Expr
 	f.wrap(y, "", ")")
 }
 
-// statements leaves each of them out: calls, whether at once, deferred or in a goroutine,
-// assignments, and what is sent over a channel.
+// statements leaves out one statement at a time: calls (immediate, deferred or in a goroutine),
+// assignments, and sends on a channel.
 func (f *finder) statements(list []ast.Stmt) {
 	for _, s := range list {
 		switch s := s.(type) {
 		case *ast.ExprStmt:
 			if isPanic(s.X) {
-				continue // Go sees the end of a function in it
+				continue // the compiler takes it as the end of the function
 			}
 		case *ast.AssignStmt:
 			if s.Tok != token.ASSIGN || isBlank(s.Lhs) {
@@ -214,8 +215,8 @@ func (f *finder) statements(list []ast.Stmt) {
 	}
 }
 
-// jumps makes the break of a loop continue, and the other way round where the loop has an
-// end beside.
+// jumps turns a break of a loop into a continue, and a continue into a break if the loop can also
+// end in another way.
 func (f *finder) jumps(loop *ast.BlockStmt, ends bool) {
 	ast.Inspect(loop, func(n ast.Node) bool {
 		switch n := n.(type) {
@@ -234,7 +235,7 @@ func (f *finder) jumps(loop *ast.BlockStmt, ends bool) {
 	})
 }
 
-// cases negates the conditions of a switch. A switch that compares with a value becomes
+// cases negates the conditions of a switch. A switch that compares with a value is rewritten into
 // one of conditions, each of which can be left out.
 func (f *finder) cases(s *ast.SwitchStmt) {
 	var values []ast.Expr
@@ -262,8 +263,7 @@ func (f *finder) cases(s *ast.SwitchStmt) {
 	}
 }
 
-// results changes what a function returns: an error becomes nil, and what is true or false
-// is negated.
+// results changes what a function returns: an error becomes nil, and a boolean is negated.
 func (f *finder) results(function *ast.FuncType, body *ast.BlockStmt) {
 	if function.Results == nil {
 		return
@@ -294,7 +294,7 @@ func (f *finder) results(function *ast.FuncType, body *ast.BlockStmt) {
 	})
 }
 
-// returned negates true, false, and what truth does.
+// returned negates true and false, and everything that truth negates.
 func (f *finder) returned(e ast.Expr) {
 	if f.isConstant(e) {
 		f.negate(e, e.Pos(), "negated")

@@ -1,33 +1,33 @@
-// Command mutate changes a package in small ways and looks whether tests notice:
+// Command mutate changes a package in small ways and checks whether tests notice:
 //
 //	mutate -dir ../.. -judges . internal/reply
 //
-// The package is named by its folder under -dir, the root of its Go module. Its own tests
-// judge, and so do those of the packages that -judges names. The mutants that no test
-// notices are printed as they are found, and at the end the counts:
+// The package is named by its directory relative to -dir, the root of its Go module. The mutants
+// are judged by the package's own tests and by the tests of the packages that -judges names.
+// Mutants that no test notices are printed as they are found, and the counts at the end:
 //
 //		LIVED internal/reply/answer.go:41:17 < made <=	if n < limit {
 //	internal/reply: Killed: 90 Lived: 1 Not covered: 2 Timed out: 0
 //
 // # Why not gremlins
 //
-// gremlins, go-mutesting and ooze change a file, build, and run all tests, once for each
-// mutant. The tests of the root package, which hold most of what the smaller packages
-// decide, take minutes, so that is too slow for them; gremlins therefore runs the tests of
-// the same package only. It leaves out the conditions of case as well, since Go's
-// coverage does not count them, and cannot leave out a statement.
+// For each mutant, gremlins, go-mutesting and ooze change a file, build, and run all tests. That is
+// too slow for the tests of the root package, which cover most decisions of the smaller packages
+// and take minutes; gremlins therefore runs only the tests of the same package. It also skips the
+// conditions of case, because Go's coverage does not count them, and it cannot leave out a
+// statement.
 //
-// Here, all mutants of a package are compiled into one test binary, and the environment
-// says which of them is on. Each test runs once by itself, and notes the mutants that it
-// reaches and the time it takes. A mutant is then tried with the tests that reach it and
-// no others, the cheapest first, until one fails.
+// Here, all mutants of a package are compiled into one test binary, and an environment variable
+// selects the active one. Each test first runs once by itself, to record the mutants that it
+// reaches and the time it takes. A mutant is then tried only with the tests that reach it, the
+// cheapest first, until one fails.
 //
 // # What the numbers mean
 //
-// A mutant is killed if a test fails, and has timed out if the tests take ten times as
-// long as without it, and -patience. It is not covered if no test reaches it. Tests that
-// fail by themselves or take longer than -slowest do not judge; it prints which. A test
-// that fails now and then kills mutants that it should not.
+// A mutant is killed if a test fails. It has timed out if the tests take longer than ten times
+// their time without a mutant plus -patience. It is not covered if no test reaches it. Tests that
+// fail by themselves or take longer than -slowest do not judge; the command prints which. A flaky
+// test kills mutants that it should not.
 package main
 
 import (
@@ -107,7 +107,7 @@ func run(ctx context.Context, args []string, out, progress io.Writer) error {
 		}
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	defer cancel() // ends what is still tried if one fails
+	defer cancel() // stops the remaining attempts if one fails
 	counts := make(map[verdict]int)
 	for i, tried := range court.tryAll(ctx, mutants, *workers) {
 		m, said, err := mutants[i], tried.said, tried.err

@@ -17,8 +17,8 @@ func printed(t *testing.T, args ...string) (out, progress string, err error) {
 	return said.String(), told.String(), err
 }
 
-// What no test holds lives, whatever its kind, and nothing else does. What only the tests
-// of another package hold is killed by these.
+// Exactly the mutants of code that no test covers live, whatever their kind. Mutants noticed only
+// by the tests of another package are killed by those tests.
 func TestSurvivors(t *testing.T) {
 	out, progress, err := printed(t, "-workers", "2", "-slowest", "1h", "-judges", "other", ".")
 	require.NoError(t, err)
@@ -41,7 +41,7 @@ func TestSurvivors(t *testing.T) {
 	assert.Contains(t, progress, "other: 1 tests judge\n")
 }
 
-// Each kind of change is found, once for each place.
+// Each kind of change is found, once at each place.
 func TestKinds(t *testing.T) {
 	out, _, err := printed(t, "-list", ".")
 	require.NoError(t, err)
@@ -59,7 +59,7 @@ func TestKinds(t *testing.T) {
 	}, kinds)
 }
 
-// Tests that are slow do not judge.
+// Slow tests do not judge.
 func TestSlowTests(t *testing.T) {
 	out, progress, err := printed(t, "-slowest", "1ns", "-judges", "other", "-only", "error made nil", ".")
 	require.NoError(t, err)
@@ -67,7 +67,7 @@ func TestSlowTests(t *testing.T) {
 	assert.Contains(t, progress, "other: TestError does not judge, since it takes ")
 }
 
-// A mutant that makes a loop endless is ended.
+// A mutant that makes a loop endless is stopped.
 func TestEndlessLoop(t *testing.T) {
 	out, _, err := printed(t, "-patience", "100ms", "-only", "made -", "endless")
 	require.NoError(t, err)
@@ -88,7 +88,7 @@ func TestMisuse(t *testing.T) {
 	}
 }
 
-// What stands around nodes nests as they do, and no line moves.
+// Text written around nested nodes nests as the nodes do, and no line moves.
 func TestText(t *testing.T) {
 	text := newText([]byte("a +\nb.c"))
 	text.wrap(0, 7, "<", ">")

@@ -17,9 +17,9 @@ import (
 // mutant is one small change.
 type mutant struct {
 	id     int    // from 1
-	where  string // file:line:column, from the root of the module
+	where  string // file:line:column, relative to the root of the module
 	change string // such as "< made <="
-	line   string // as it was
+	line   string // the original line
 }
 
 func (m mutant) String() string { return m.where + " " + m.change + "\t" + m.line }
@@ -27,14 +27,14 @@ func (m mutant) String() string { return m.where + " " + m.change + "\t" + m.lin
 // mutated is a package with all of its mutants.
 type mutated struct {
 	mutants []mutant
-	overlay string // a file for go test -overlay
+	overlay string // path of a file for go test -overlay
 }
 
 //go:embed switches.go.txt
 var switches string
 
-// mutate writes the files of a package with all of its mutants into the folder work. The
-// files themselves stay as they are.
+// mutate writes copies of a package's files with all of its mutants into the directory work. The
+// original files stay as they are.
 func mutate(ctx context.Context, dir, folder, work string) (*mutated, error) {
 	loaded, err := packages.Load(&packages.Config{Context: ctx, Dir: dir, Mode: packages.LoadSyntax}, "./"+folder)
 	if err != nil {
@@ -85,5 +85,5 @@ func mutate(ctx context.Context, dir, folder, work string) (*mutated, error) {
 	return all, os.WriteFile(all.overlay, replace, 0o600)
 }
 
-// lineOf is a line of the source without its indentation.
+// lineOf returns a line of the source without its indentation.
 func lineOf(lines [][]byte, number int) string { return strings.TrimSpace(string(lines[number-1])) }

@@ -5,12 +5,12 @@ import (
 	"strings"
 )
 
-// text is a source file, and what is to be written into it. Nodes of a syntax tree lie
-// within one another, so what stands before and after them nests of itself, provided that
-// the outer node is written before the inner ones.
+// text is a source file and the changes to be written into it. The nodes of a syntax tree are
+// nested, so the text written before and after them nests as well, provided that the outer node is
+// written before the inner ones.
 type text struct {
 	source        []byte
-	before, after map[int][]string // by offset; before a node, and after one
+	before, after map[int][]string // keyed by offset: before a node, and after it
 	replaced      map[int]replacement
 }
 
@@ -23,17 +23,16 @@ func newText(source []byte) *text {
 	return &text{source: source, before: make(map[int][]string), after: make(map[int][]string), replaced: make(map[int]replacement)}
 }
 
-// wrap writes before and after what stands between two offsets.
+// wrap adds text before and after the source between two offsets.
 func (t *text) wrap(from, to int, before, after string) {
 	t.before[from] = append(t.before[from], before)
 	t.after[to] = append(t.after[to], after)
 }
 
-// replace writes something in the place of what stands between two offsets, which must be
-// a token, with no node in it.
+// replace replaces the source between two offsets, which must be a token without a node inside.
 func (t *text) replace(from, to int, by string) { t.replaced[from] = replacement{to, by} }
 
-// String is the file as it has become. No line has moved.
+// String returns the changed file. Every line keeps its number.
 func (t *text) String() string {
 	var b strings.Builder
 	for i := 0; i <= len(t.source); i++ {

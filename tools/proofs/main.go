@@ -1,10 +1,10 @@
-// Command proofs writes what the long proofs found into the tables of docs/tests.md:
+// Command proofs writes the results of the long proofs into the tables of docs/tests.md:
 //
 //	proofs -page docs/tests.md -table fuzzing -how "each target for 10m" -commit 1a2b3c4 <results
 //
-// Each line of the results is a name, a tab, and what was found, which may be several
-// cells with | between them. The page keeps its words: only the cells at the end of the
-// rows that have the names change, and the line that says when it was measured.
+// Each line of the results is a name, a tab, and the result, which may be several cells separated
+// by |. Only two things on the page change: the last cells of the rows with these names, and the
+// line that says when the results were measured.
 package main
 
 import (

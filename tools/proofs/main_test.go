@@ -29,7 +29,8 @@ func written(t *testing.T, text, table, found string) (string, error) {
 	return string(changed), err
 }
 
-// Numbers change, and the line above; the words, other rows and other tables stay.
+// Numbers change, and so does the line above the table; other text, rows and tables stay as they
+// are.
 func TestNumbersAreWritten(t *testing.T) {
 	changed, err := written(t, page, "fuzzing", "FuzzA\t1234567\nFuzzC\t30\nFuzzB\t20000\n")
 	require.NoError(t, err)
@@ -46,7 +47,7 @@ func TestCellsAreWritten(t *testing.T) {
 	assert.Contains(t, changed, "| `keys` | 1 | 40 | 5 |\n")
 }
 
-// What cannot be written as a whole is not written at all, and says why.
+// If not everything can be written, nothing is written, and the error says why.
 func TestNothingIsWritten(t *testing.T) {
 	for says, test := range map[string]struct{ page, table, found string }{
 		"there is no mark":                              {page, "model", "TestModel\t1\n"},

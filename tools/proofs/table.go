@@ -10,11 +10,11 @@ import (
 	"strings"
 )
 
-// results are what was found, by its name.
+// results maps names to results.
 type results map[string]string
 
-// readResults reads lines of a name, a tab, and what was found. Long numbers get their
-// commas here.
+// readResults reads lines of a name, a tab, and a result. It adds thousands separators to long
+// numbers.
 func readResults(in io.Reader) (results, error) {
 	found := make(results)
 	lines := bufio.NewScanner(in)
@@ -44,16 +44,15 @@ func withCommas(digits string) string {
 	return digits
 }
 
-// mark stands above a table that is measured, and the line that says when. A reader of
-// the page does not see it.
+// mark returns the comment above a measured table and the line that says when it was measured.
+// Readers of the rendered page do not see it.
 func mark(table string) string { return "<!-- measured by .ci/prove " + table + " -->" }
 
-// named is a name in the first cell of a row.
+// named matches a name in the first cell of a row.
 var named = regexp.MustCompile("`([^`]+)`")
 
-// write puts results into the table under a mark, and the line above it. A row whose
-// names have results gets them as its last cells, in the order of the names; each result
-// must have a row.
+// write puts results into the table under a mark, and line above the table. A row whose names have
+// results gets them as its last cells, in the order of the names; each result must have a row.
 func write(page, table, line string, found results) (string, error) {
 	before, after, ok := strings.Cut(page, mark(table)+"\n")
 	if !ok {
@@ -81,8 +80,8 @@ func write(page, table, line string, found results) (string, error) {
 	return before + mark(table) + "\n" + strings.Join(lines, "\n"), nil
 }
 
-// fill returns a row with the results of the names in its first cell, and these names. A
-// row that has a result for none of its names stays as it is.
+// fill returns a row with the results of the names in its first cell, and these names. A row
+// without a result for any of its names stays as it is.
 func fill(row string, found results) (filled string, names []string, err error) {
 	cells := strings.Split(strings.TrimSuffix(strings.TrimPrefix(row, "| "), " |"), " | ")
 	var values []string

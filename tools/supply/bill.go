@@ -7,8 +7,8 @@ import (
 	cdx "github.com/CycloneDX/cyclonedx-go"
 )
 
-// bill returns the binary's bill of materials: CycloneDX 1.6, as JSON. The same
-// binary has the same one, byte for byte; its time is that of the commit.
+// bill returns the binary's bill of materials as CycloneDX 1.6 JSON. The same binary always yields
+// the same bytes; the timestamp is that of the commit.
 func (b *binary) bill(linked []*module) ([]byte, error) {
 	components, dependencies := []cdx.Component{}, []cdx.Dependency{}
 	var self cdx.Component
@@ -66,8 +66,8 @@ func (b *binary) library(m *module) cdx.Component {
 		PackageURL: b.packageURL(m),
 		Licenses:   m.licence.choice(),
 	}
-	// It is a digest of digests, which as one of the hashes would pass for the
-	// digest of a file.
+	// The sum is a digest of digests. Listed among the hashes, it would be mistaken for the digest
+	// of a file.
 	if m.sum != "" {
 		component.Properties = &[]cdx.Property{{Name: "go:sum", Value: m.sum}}
 	}
@@ -77,7 +77,7 @@ func (b *binary) library(m *module) cdx.Component {
 	return component
 }
 
-// choice is the licence as CycloneDX has it: concluded, that is, by reading files.
+// choice returns the licence in CycloneDX's form, as concluded, that is, found by reading files.
 func (l *licence) choice() *cdx.Licenses {
 	concluded := cdx.LicenseAcknowledgementConcluded
 	if len(l.ids) == 1 {
@@ -86,8 +86,8 @@ func (l *licence) choice() *cdx.Licenses {
 	return &cdx.Licenses{{Expression: l.expression(), Acknowledgement: &concluded}}
 }
 
-// version is the module's, as scanners know it, or "" for what was built outside
-// of a commit.
+// version returns the module's version in the form that scanners know, or "" for a module built
+// outside a commit.
 func (b *binary) version(m *module) string {
 	switch {
 	case m.path == standardLibrary:
@@ -101,7 +101,7 @@ func (b *binary) version(m *module) string {
 	}
 }
 
-// packageURL is the module's purl.
+// packageURL returns the module's purl.
 func (b *binary) packageURL(m *module) string {
 	version := b.version(m)
 	if version == "" {

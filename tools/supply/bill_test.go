@@ -12,9 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The bill of materials of what is shipped is valid, lists exactly the modules
-// that the binary says it is made of, each needed by another one, and is the same
-// each time.
+// The shipped binary's bill of materials is valid and reproducible, and lists exactly the modules
+// that the binary says it is made of. Each of them is needed by another one.
 func TestBill(t *testing.T) {
 	b, text := shippedBill(t)
 	validate(t, text)
@@ -43,7 +42,7 @@ func TestBill(t *testing.T) {
 	assert.Equal(t, []cdx.Hash{{Algorithm: cdx.HashAlgoSHA256, Value: b.digest}}, *bill.Metadata.Component.Hashes)
 }
 
-// reachable returns what a bill's dependencies lead to from the binary.
+// reachable returns everything that a bill's dependencies lead to, starting from the binary.
 func reachable(bill *cdx.BOM) map[string]bool {
 	needs := make(map[string][]string)
 	for _, dependency := range *bill.Dependencies {
@@ -85,7 +84,7 @@ func decode(t *testing.T, text []byte) *cdx.BOM {
 	return bill
 }
 
-// validate holds a bill against CycloneDX's own schema.
+// validate checks a bill against CycloneDX's own schema.
 func validate(t *testing.T, bill []byte) {
 	t.Helper()
 	folder := filepath.Join(moduleFolder(t, "github.com/CycloneDX/cyclonedx-go"), "schema")

@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// A binary is a file that Go has linked.
+// binary is an executable that Go has linked.
 type binary struct {
 	info   *buildinfo.BuildInfo
 	digest string // the file's SHA-256, in hexadecimal
@@ -27,9 +27,9 @@ func readBinary(path string) (*binary, error) {
 	return &binary{info: info, digest: fmt.Sprintf("%x", sha256.Sum256(file))}, nil
 }
 
-// linked returns the modules that the binary is made of, by their paths. Their
-// files are those of the checkout in folder and of Go's module cache, which must
-// be what the binary was built from.
+// linked returns the modules that the binary is made of, sorted by path. Their files come from the
+// checkout in folder and from Go's module cache, and must be the ones that the binary was built
+// from.
 func (b *binary) linked(folder string) ([]*module, error) {
 	modules, err := b.modules(folder, b.info.Path)
 	if err != nil {
@@ -38,14 +38,14 @@ func (b *binary) linked(folder string) ([]*module, error) {
 	return modules, b.compare(modules)
 }
 
-// caddys returns the modules that the binary would be made of without this
-// repository's.
+// caddys returns the modules that the binary would be made of without the modules of this
+// repository.
 func (b *binary) caddys(folder string) ([]*module, error) {
 	return b.modules(folder, "github.com/caddyserver/caddy/v2/cmd", "github.com/caddyserver/caddy/v2/modules/standard")
 }
 
-// modulesOf returns the modules that the one in a folder is made of, with what it has for
-// cgo.
+// modulesOf returns the modules that the module in a directory is made of, including those it needs
+// with cgo.
 func (b *binary) modulesOf(folder string) ([]*module, error) {
 	listed, err := list(folder, b.setting("-tags"), append(b.environment(), "CGO_ENABLED=1"), []string{"."})
 	if err != nil {
@@ -54,8 +54,8 @@ func (b *binary) modulesOf(folder string) ([]*module, error) {
 	return group(listed), nil
 }
 
-// modules returns those that packages and all that they import are of, for the
-// platform and with the tags of the binary.
+// modules returns the modules of packages and of everything they import, for the platform and the
+// build tags of the binary.
 func (b *binary) modules(folder string, packages ...string) ([]*module, error) {
 	listed, err := list(folder, b.setting("-tags"), b.environment(), packages)
 	if err != nil {
@@ -64,8 +64,8 @@ func (b *binary) modules(folder string, packages ...string) ([]*module, error) {
 	return group(listed), nil
 }
 
-// compare tells whether the modules are those that the binary says it is made of,
-// and takes their sums from it.
+// compare checks that the modules are those that the binary says it is made of, and takes their
+// sums from it.
 func (b *binary) compare(modules []*module) error {
 	stated := make(map[string]*debug.Module)
 	for _, dependency := range b.info.Deps {
@@ -91,7 +91,7 @@ func (b *binary) compare(modules []*module) error {
 	return nil
 }
 
-// setting returns what the binary was built with, such as its GOOS, or "".
+// setting returns a build setting of the binary, such as its GOOS, or "".
 func (b *binary) setting(key string) string {
 	for _, s := range b.info.Settings {
 		if s.Key == key {
@@ -101,7 +101,7 @@ func (b *binary) setting(key string) string {
 	return ""
 }
 
-// environment is what decides, beside the tags, which files are compiled.
+// environment returns the variables that, besides the tags, decide which files are compiled.
 func (b *binary) environment() []string {
 	var environment []string
 	for _, s := range b.info.Settings {
@@ -112,8 +112,8 @@ func (b *binary) environment() []string {
 	return environment
 }
 
-// goVersion is the version of the standard library, such as 1.26.8.
+// goVersion returns the version of the standard library, such as 1.26.8.
 func (b *binary) goVersion() string {
-	version, _, _ := strings.Cut(strings.TrimPrefix(b.info.GoVersion, "go"), " ") // experiments come after a blank
+	version, _, _ := strings.Cut(strings.TrimPrefix(b.info.GoVersion, "go"), " ") // experiments follow after a space
 	return version
 }

@@ -10,8 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A binary that was built from something else than the checkout is not described
-// by it.
+// A binary that was built from something other than the checkout is refused.
 func TestCompare(t *testing.T) {
 	for name, test := range map[string]struct {
 		stated []*debug.Module

@@ -12,10 +12,11 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// caddyBinary names a binary to be tested instead of one that is built here.
+// caddyBinary names the environment variable with the path of a binary to test instead of one built
+// here.
 const caddyBinary = "CADDY_BINARY"
 
-// built is the folder of the binary that is built here.
+// built is the directory of the binary that is built here.
 var built string
 
 func TestMain(m *testing.M) {
@@ -43,7 +44,7 @@ var shipped = sync.OnceValues(func() (*binary, error) {
 	return readBinary(path)
 })
 
-// moduleFolder is where Go's cache has a module.
+// moduleFolder returns the directory of a module in Go's cache.
 func moduleFolder(t *testing.T, path string) string {
 	t.Helper()
 	folder, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", path).Output()
@@ -51,7 +52,7 @@ func moduleFolder(t *testing.T, path string) string {
 	return strings.TrimSpace(string(folder))
 }
 
-// writeFiles writes files into a new folder, by their paths in it.
+// writeFiles writes files, keyed by their paths, into a new directory, and returns the directory.
 func writeFiles(t *testing.T, files map[string]string) string {
 	t.Helper()
 	folder := t.TempDir()

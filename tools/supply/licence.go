@@ -14,26 +14,26 @@ import (
 	"github.com/google/licensecheck"
 )
 
-// accepted are the licences that may be linked, by their SPDX identifiers. All are
-// permissive: they ask to be passed on with the binary, and nothing of its source.
-// Before another one comes in, read it.
+// accepted are the licences that may be linked, by their SPDX identifiers. All are permissive: they
+// require their text to be passed on with the binary, and ask nothing of its source. Read any other
+// licence before adding it here.
 var accepted = []string{"0BSD", "Apache-2.0", "BSD-2-Clause", "BSD-2-Clause-Views", "BSD-3-Clause", "CC0-1.0", "ISC", "MIT", "Unlicense", "Zlib"}
 
-// notLinked are licences that a module's files name for one of its packages only,
-// which is not linked. If it is, they count.
+// notLinked are licences that a module's files name for only one of its packages, which is not
+// linked. If the package ever is linked, its licence counts.
 var notLinked = []struct{ module, licence, pkg string }{
 	{"github.com/alecthomas/chroma/v2", "OFL-1.1", "github.com/alecthomas/chroma/v2/formatters/svg"}, // a font
 }
 
-// readByHand are licence files that a program gets wrong, by the SHA-256 of their
-// text, and what they say. A new version of one has to be read again.
+// readByHand are licence files that the classifier gets wrong, keyed by the SHA-256 of their text,
+// with the licences that they state. A changed file has to be read again.
 var readByHand = map[string][]string{
 	// libcap/psx: either BSD-3-Clause, in words of its own, or GPL-2.0-only.
 	"279fa656c62857d42952b86a0789b98669ca1cb4b324a8d9e91397c174af4c14": {"BSD-3-Clause"},
 }
 
-// recognized is how much of a file, in percent, must be words of known licences.
-// The module pages of pkg.go.dev ask for as much.
+// recognized is the percentage of a file that must consist of text of known licences. The module
+// pages of pkg.go.dev use the same threshold.
 const recognized = 75
 
 var (
@@ -42,14 +42,14 @@ var (
 	source      = regexp.MustCompile(`\.go$`)
 )
 
-// A licence is what the files of a module say.
+// licence is what the files of a module say about its licence.
 type licence struct {
-	ids     []string // SPDX identifiers, sorted; with several, all of them apply
+	ids     []string // SPDX identifiers, sorted; if there are several, all of them apply
 	files   []string // relative to the module
 	notices []string // files that Apache-2.0 asks to pass on
 }
 
-// expression is the licence in the language of SPDX.
+// expression returns the licence as an SPDX expression.
 func (l *licence) expression() string {
 	return strings.Join(l.ids, " AND ")
 }
@@ -60,7 +60,7 @@ func readLicences(lists ...[]*module) error {
 	var problems []error
 	for _, m := range slices.Concat(lists...) {
 		if m.own {
-			continue // their licence is the repository's
+			continue // the repository's licence applies
 		}
 		if err := m.readLicence(); err != nil {
 			problems = append(problems, fmt.Errorf("%s %s: %w", m.path, m.version, err))
@@ -103,7 +103,7 @@ func (m *module) readLicence() error {
 	return m.judge()
 }
 
-// identify returns the licences whose texts a file has.
+// identify returns the licences whose texts a file contains.
 func identify(path string) ([]string, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {

@@ -86,14 +86,14 @@ func exists(path string) bool {
 	return err == nil
 }
 
-// The page names the licences that are accepted.
+// The page names the accepted licences.
 func TestAcceptedAreDocumented(t *testing.T) {
 	page, err := os.ReadFile("../../docs/supply-chain.md")
 	require.NoError(t, err)
 	assert.Contains(t, string(page), "not one of these: "+strings.Join(accepted, ", ")+".")
 }
 
-// What a licence is for may come to be linked.
+// A licence exempted for a package that is not linked counts once that package is linked.
 func TestConcernsNothingLinked(t *testing.T) {
 	for _, exception := range notLinked {
 		m := &module{path: exception.module, packages: []string{exception.module}}
@@ -105,7 +105,7 @@ func TestConcernsNothingLinked(t *testing.T) {
 	}
 }
 
-// All that may not be linked is named at once.
+// The error names all modules that may not be linked at once.
 func TestReadLicences(t *testing.T) {
 	folder := writeFiles(t, map[string]string{"LICENSE": gnu})
 	bad := func(path string) *module {

@@ -1,21 +1,20 @@
-// Command supply says what is linked into the binary that is shipped, and under
-// which licences:
+// Command supply reports which modules are linked into the shipped binary, and under which
+// licences:
 //
 //	cd tools/supply && go run . ../../bin/caddy          # compares docs/licences.md, writes bin/caddy.cdx.json
 //	cd tools/supply && go run . -update ../../bin/caddy  # writes both
 //	cd tools/supply && go run . -release ../../dist/...  # writes the bill, and the licences with their texts
 //
-// What is linked it learns from the binary itself. It fails if that is not what
-// docs/licences.md lists, if a module's licence is not known, or if it is not one
-// of the permissive ones that are accepted.
+// It reads the linked modules from the binary itself. It fails if they differ from those that
+// docs/licences.md lists, if a module's licence is unknown, or if a licence is not one of the
+// accepted permissive ones.
 //
-// The bill of materials is not cyclonedx-gomod's. That tool (v1.10.0) writes the same
-// bytes twice only without a serial number and a time, and even then they depend on
-// how the tool itself was built, whose digests it puts into the document. Read from a
-// binary, its graph is flat; read from a checkout, it does not name the binary. It
-// finds one licence a module, where a third of the modules have several or another,
-// and none of the standard library. And it passes lines of go.sum off as the digests
-// of files.
+// It does not use cyclonedx-gomod for the bill of materials. That tool (v1.10.0) produces
+// reproducible output only without a serial number and a timestamp, and even then the output
+// depends on how the tool itself was built, because it contains the tool's digests. When it reads a
+// binary, its dependency graph is flat; when it reads a checkout, it does not name the binary. It
+// finds one licence per module, although a third of the modules have several or another one, and
+// none for the standard library. It also presents lines of go.sum as digests of files.
 package main
 
 import (
@@ -28,7 +27,7 @@ import (
 
 const repository = "../.."
 
-// addable are the modules of this repository that are built in on demand, by their folders.
+// addable are the modules of this repository that are built in on demand, by their directories.
 var addable = []string{"keys/kms", "keys/openssl", "stores/redis"}
 
 func main() {
@@ -88,8 +87,8 @@ func run(path string, update bool) error {
 	return b.writeBill(path, linked)
 }
 
-// accompany writes what goes with a binary that is given to others. Which modules
-// are linked depends on the platform, so docs/licences.md is not asked.
+// accompany writes the files that go with a binary given to others. The linked modules depend on
+// the platform, so docs/licences.md is not consulted.
 func accompany(path string) error {
 	b, err := readBinary(path)
 	if err != nil {
@@ -112,7 +111,7 @@ func accompany(path string) error {
 	return b.writeBill(path, linked)
 }
 
-// writeBill writes the bill of materials beside the binary.
+// writeBill writes the bill of materials next to the binary.
 func (b *binary) writeBill(path string, linked []*module) error {
 	bill, err := b.bill(linked)
 	if err != nil {
@@ -125,7 +124,7 @@ func (b *binary) writeBill(path string, linked []*module) error {
 	return nil
 }
 
-// settle compares a page with what it has to be, or writes it.
+// settle compares a page with its wanted contents, or writes them.
 func settle(path string, wanted []byte, update bool) error {
 	if update {
 		return os.WriteFile(path, wanted, 0o644)

@@ -13,38 +13,37 @@ import (
 	"strings"
 )
 
-// ownModules is the path of this repository's module, and the beginning of the
-// others'.
+// ownModules is the path of this repository's root module, and the prefix of its other modules'
+// paths.
 const ownModules = "github.com/caddy-payermax/caddy-payermax"
 
-// standardLibrary is how databases of vulnerabilities call Go's own packages.
+// standardLibrary is the name that vulnerability databases use for Go's own packages.
 const standardLibrary = "stdlib"
 
-// A module is one that has packages in a binary. Go's standard library counts as
-// one.
+// module is a module that has packages in a binary. Go's standard library counts as one.
 type module struct {
 	path     string
-	version  string // "" for the standard library and for own ones
+	version  string // "" for the standard library and for this repository's modules
 	sum      string // its line in go.sum: a digest of its files' digests
 	folder   string
-	own      bool            // it is of this repository
+	own      bool            // belongs to this repository
 	packages []string        // those that are linked
-	folders  map[string]bool // of those packages, and from there up to its own
+	folders  map[string]bool // of those packages and of their parents up to the module's directory
 	needs    map[string]bool // the paths of the modules that those packages import
 	licence  licence
 }
 
-// A listedPackage is what go list tells of a package.
+// listedPackage holds the part of go list's output about a package that is used here.
 type listedPackage struct {
 	ImportPath string
 	Dir        string
-	Root       string // GOROOT, of one of the standard library
+	Root       string // GOROOT, for a package of the standard library
 	Standard   bool
 	Imports    []string
 	Module     *struct{ Path, Version, Dir string }
 }
 
-// list returns packages and all that they import, directly or not.
+// list returns packages and everything they import, directly or indirectly.
 func list(folder, tags string, environment, packages []string) ([]listedPackage, error) {
 	arguments := []string{"list", "-deps", "-tags=" + tags, "-json=ImportPath,Dir,Root,Standard,Imports,Module"}
 	command := exec.Command("go", append(arguments, packages...)...)
@@ -75,7 +74,7 @@ func list(folder, tags string, environment, packages []string) ([]listedPackage,
 	return listed, nil
 }
 
-// group returns the modules that packages are of, sorted by path.
+// group returns the modules that contain the packages, sorted by path.
 func group(packages []listedPackage) []*module {
 	modules := make(map[string]*module)
 	of := make(map[string]*module) // by import path
@@ -90,8 +89,8 @@ func group(packages []listedPackage) []*module {
 			modules[path] = m
 		}
 		m.packages = append(m.packages, p.ImportPath)
-		// What other licences Go's own folders have is for what is not linked,
-		// such as BoringCrypto.
+		// Other licences in Go's own directories concern code that is not linked, such as
+		// BoringCrypto.
 		for folder := p.Dir; !p.Standard && folder != m.folder; folder = filepath.Dir(folder) {
 			m.folders[folder] = true
 		}
@@ -99,8 +98,8 @@ func group(packages []listedPackage) []*module {
 	}
 	for _, p := range packages {
 		for _, imported := range p.Imports {
-			// The standard library names its copies of other modules' packages
-			// otherwise than it imports them.
+			// Inside the standard library, an import path may differ from the name of the package
+			// it resolves to: vendored packages have another one.
 			if needed := of[imported]; needed != nil && needed != of[p.ImportPath] && !p.Standard {
 				of[p.ImportPath].needs[needed.path] = true
 			}
@@ -119,8 +118,8 @@ func newModule(path string, p listedPackage) *module {
 	return m
 }
 
-// without returns the modules that are not among others in the same version. This
-// repository's are not among them either.
+// without returns the modules that are not among others in the same version. It leaves out this
+// repository's modules as well.
 func without(modules, others []*module) []*module {
 	return slices.DeleteFunc(slices.Clone(modules), func(m *module) bool {
 		return m.own || slices.ContainsFunc(others, func(other *module) bool { return other.path == m.path && other.version == m.version })

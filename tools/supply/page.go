@@ -9,14 +9,14 @@ import (
 	"strings"
 )
 
-// addition is what a module of this repository adds if it is built in.
+// addition lists what a module of this repository adds if it is built in.
 type addition struct {
-	name    string // its folder
+	name    string // its directory
 	modules []*module
 }
 
-// writePage returns docs/licences.md: what is linked, which of it is not
-// linked into Caddy alone, and what the modules add that are built in on demand.
+// writePage returns docs/licences.md: the linked modules, those among them that Caddy alone does
+// not link, and the modules that each addition brings.
 func writePage(linked, beyondCaddy []*module, added []addition) []byte {
 	var beyond []string
 	for _, m := range beyondCaddy {

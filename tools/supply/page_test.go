@@ -30,7 +30,7 @@ func TestWritePage(t *testing.T) {
 	assert.Contains(t, page, "of these except: `example.com/a`.\n")
 }
 
-// A page that has drifted is found by its line, and written anew on demand.
+// A page that has drifted is reported with the differing line, and rewritten on demand.
 func TestSettle(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "page.md")
 	assert.Error(t, settle(path, []byte("one\ntwo\n"), false))
@@ -44,7 +44,7 @@ func TestSettle(t *testing.T) {
 	assert.Equal(t, "three\n", string(text))
 }
 
-// All modules of this repository that a build can add are listed.
+// All modules of this repository that can be built in are listed.
 func TestAddable(t *testing.T) {
 	var modules []string
 	for _, rooms := range []string{"keys", "stores"} {

@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// licenceTexts returns the licences and notices that have to be passed on with a
-// binary: this repository's, in folder, and those of each module that is linked.
+// licenceTexts returns the licences and notices that must be passed on with a binary: this
+// repository's, found in folder, and those of each linked module.
 func licenceTexts(folder string, linked []*module) ([]byte, error) {
 	var texts bytes.Buffer
 	if err := appendText(&texts, ownModules, filepath.Join(folder, "LICENSE")); err != nil {
@@ -30,7 +30,7 @@ func licenceTexts(folder string, linked []*module) ([]byte, error) {
 	return texts.Bytes(), nil
 }
 
-// appendText appends a file, under the name of what it is for.
+// appendText appends a file under the name of what it belongs to.
 func appendText(texts *bytes.Buffer, name, path string) error {
 	text, err := os.ReadFile(path)
 	if err != nil {

@@ -10,8 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// What is passed on with the binary has the text of every licence of every module in
-// it, and of every notice, word by word.
+// The texts passed on with the binary contain every licence and every notice of every linked
+// module, word for word.
 func TestLicenceTexts(t *testing.T) {
 	b, err := shipped()
 	require.NoError(t, err)

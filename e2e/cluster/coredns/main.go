@@ -1,5 +1,5 @@
-// Command coredns is CoreDNS with the plugins that kubeadm's configuration of it names,
-// and without those for clouds, which take most of the time to build it.
+// Command coredns is CoreDNS with the plugins that kubeadm's configuration uses. It leaves out the
+// plugins for clouds, which account for most of the build time.
 package main
 
 import (

@@ -1,6 +1,5 @@
-// Command node is a Kubernetes node in one binary: the control plane, the kubelet,
-// kube-proxy and kubectl, each called by its first argument or by the name that
-// the binary has.
+// Command node is a Kubernetes node in one binary: the control plane, the kubelet, kube-proxy and
+// kubectl, each selected by the first argument or by the name under which the binary is called.
 package main
 
 import (

@@ -12,13 +12,13 @@ import (
 	"sigs.k8s.io/kube-network-policies/pkg/networkpolicy"
 )
 
-// queue is the NFQUEUE that cluster.sh has iptables fill.
+// queue is the number of the NFQUEUE that the iptables rules of package machine fill.
 const queue = 100
 
-// networkPolicies enforces the NetworkPolicies of the cluster on the packets that
-// arrive in the queue. Whoever starts it has iptables send them there: the
-// agent's own nftables rules need nft's queue statement, which not every kernel
-// has. Where there is none, the agent logs that it failed, and goes on.
+// networkPolicies enforces the cluster's NetworkPolicies on the packets that arrive in the queue.
+// The caller must set up iptables rules that send packets there: the agent's own nftables rules
+// need nft's queue statement, which not every kernel has. Without it, the agent logs that it
+// failed, and continues.
 func networkPolicies() *cobra.Command {
 	var kubeconfig, node string
 	command := &cobra.Command{
@@ -39,7 +39,7 @@ func networkPolicies() *cobra.Command {
 				cluster.Networking().V1().NetworkPolicies(),
 				cluster.Core().V1().Namespaces(),
 				cluster.Core().V1().Pods(),
-				nil, nil, nil, nil, // for AdminNetworkPolicies, which are off
+				nil, nil, nil, nil, // for AdminNetworkPolicies, which are disabled
 				networkpolicy.Config{NodeName: node, QueueID: queue},
 			)
 			if err != nil {

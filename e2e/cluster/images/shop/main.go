@@ -1,5 +1,5 @@
-// Command shop is the application of the manifests: it has calls signed by the
-// sidecar and counts how they end.
+// Command shop is the application of the manifests: it makes calls through the sidecar and counts
+// how they end.
 package main
 
 import (
@@ -49,7 +49,7 @@ func main() {
 		t.report(os.Stdout)
 		return
 	}
-	t.call() // at once: the sidecar has to be there already
+	t.call() // at once: the sidecar must be serving already
 	fmt.Print("first call: ")
 	t.report(os.Stdout)
 	if listen != "" {
@@ -62,7 +62,7 @@ func main() {
 	t.report(os.Stdout)
 }
 
-// serve answers the kubelet's probes and the tests' wishes.
+// serve answers the kubelet's probes and the requests of the tests.
 func serve(ctx context.Context, address string, t *traffic) {
 	http.HandleFunc("GET /healthz", func(http.ResponseWriter, *http.Request) {})
 	http.HandleFunc("GET /report", func(w http.ResponseWriter, _ *http.Request) { t.report(w) })
@@ -77,7 +77,7 @@ func serve(ctx context.Context, address string, t *traffic) {
 	os.Exit(1)
 }
 
-// connect says whether an address can be reached.
+// connect prints whether an address can be reached.
 func connect(address string) {
 	conn, err := net.DialTimeout("tcp", address, 2*time.Second)
 	if err != nil {
@@ -88,7 +88,7 @@ func connect(address string) {
 	fmt.Println("connected")
 }
 
-// get prints an answer.
+// get prints the response to a GET request.
 func get(url string) {
 	client := http.Client{Timeout: 2 * time.Second}
 	answer, err := client.Get(url)

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// lookUp asks one name server for the IPv4 addresses of a name, over UDP or TCP. Over UDP
-// it asks from the port about which policies decide.
+// lookUp asks one name server for the IPv4 addresses of a name, over UDP or TCP. Over UDP it uses
+// the source port to which the policies apply.
 func lookUp(network, server, name string) {
 	dialer := net.Dialer{}
 	if network == "udp" {

@@ -6,13 +6,13 @@ import (
 	"sync"
 )
 
-// notified counts how often each order's notification has come.
+// notified counts how often each order's notification has arrived.
 type notified struct {
 	mu     sync.Mutex
 	orders map[string]int
 }
 
-// accept takes a notification that the sidecar has verified.
+// accept handles a notification that the sidecar has verified.
 func (n *notified) accept(w http.ResponseWriter, r *http.Request) {
 	var said struct{ Data struct{ OutTradeNo string } }
 	if err := json.NewDecoder(r.Body).Decode(&said); err != nil || r.Header.Get("Payermax-Verified") == "" {
@@ -27,7 +27,7 @@ func (n *notified) accept(w http.ResponseWriter, r *http.Request) {
 	n.orders[said.Data.OutTradeNo]++
 }
 
-// report writes how often each has come, as JSON.
+// report writes how often each notification has arrived, as JSON.
 func (n *notified) report(w http.ResponseWriter, _ *http.Request) {
 	n.mu.Lock()
 	defer n.mu.Unlock()

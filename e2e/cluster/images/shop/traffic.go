@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// traffic is what the shop calls, and how that ended.
+// traffic makes the shop's calls, and counts how they end.
 type traffic struct {
 	client *http.Client
 	url    string
@@ -26,8 +26,8 @@ type traffic struct {
 	outcomes map[string]int // by code, or by the error's text
 }
 
-// newClient is a client for the sidecar's port, its socket, or the shared gateway,
-// whichever the environment names.
+// newClient returns a client for the sidecar's port, its socket, or the shared gateway, whichever
+// the environment selects.
 func newClient() (*http.Client, string) {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.MaxIdleConnsPerHost = 500
@@ -41,13 +41,13 @@ func newClient() (*http.Client, string) {
 	if folder := os.Getenv("CALLER_CERTIFICATES"); folder != "" {
 		transport.TLSClientConfig = certificates(folder)
 		transport.ForceAttemptHTTP2 = os.Getenv("CALLER_HTTP") == "2"
-		transport.IdleConnTimeout = 20 * time.Second // as the README wants it
+		transport.IdleConnTimeout = 20 * time.Second // as the README requires
 	}
 	return &http.Client{Transport: transport, Timeout: 40 * time.Second}, url
 }
 
-// certificates are those of a caller of the shared gateway. Without a pair of its
-// own it has none to show.
+// certificates returns the TLS config of a caller of the shared gateway. Without a key pair in the
+// directory, the caller presents no certificate.
 func certificates(folder string) *tls.Config {
 	authority, err := os.ReadFile(folder + "/gateway.crt")
 	if err != nil {
@@ -61,7 +61,8 @@ func certificates(folder string) *tls.Config {
 	return config
 }
 
-// load has workers call until the context ends. What they have begun, they end.
+// load makes calls with several workers until the context ends. Calls that have begun are
+// completed.
 func (t *traffic) load(ctx context.Context, workers int) {
 	for range workers {
 		t.workers.Go(func() {
@@ -75,7 +76,7 @@ func (t *traffic) load(ctx context.Context, workers int) {
 
 func (t *traffic) wait() { t.workers.Wait() }
 
-// call makes one call and remembers how it ended.
+// call makes one call and records how it ended.
 func (t *traffic) call() {
 	outcome := t.outcome()
 	t.mu.Lock()
@@ -104,7 +105,7 @@ func (t *traffic) outcome() string {
 	return said.Code
 }
 
-// report writes how many calls ended in which way, as JSON on one line.
+// report writes how many calls ended in each way, as JSON on one line.
 func (t *traffic) report(w io.Writer) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

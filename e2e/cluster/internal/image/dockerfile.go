@@ -11,9 +11,9 @@ import (
 	"strings"
 )
 
-// FromDockerfile returns the image that the last stage of a Dockerfile describes.
-// What its COPY instructions take from elsewhere than /src, which is the folder of
-// the Dockerfile, is in built, by its path in the build.
+// FromDockerfile returns the image that the last stage of a Dockerfile describes. COPY sources
+// below /src are taken from the Dockerfile's directory; all others are taken from built, keyed by
+// their path in the build.
 func FromDockerfile(file string, built map[string][]byte) (Image, error) {
 	text, err := os.ReadFile(file)
 	if err != nil {
@@ -31,19 +31,19 @@ func FromDockerfile(file string, built map[string][]byte) (Image, error) {
 	return made.image, nil
 }
 
-// stage is an image while it is made.
+// stage is an image while it is being built.
 type stage struct {
 	image  Image
 	source string
 	built  map[string][]byte
 }
 
-// follow does what one instruction says.
+// follow executes one instruction.
 func (s *stage) follow(name, rest string) error {
 	switch name {
-	case "", "scratch", "ARG", "EXPOSE", "LABEL": // which say something to people only
+	case "", "scratch", "ARG", "EXPOSE", "LABEL": // these only inform people
 		return nil
-	case "HEALTHCHECK": // which Kubernetes ignores
+	case "HEALTHCHECK": // Kubernetes ignores it
 		return nil
 	case "COPY":
 		return s.copy(strings.Fields(rest))

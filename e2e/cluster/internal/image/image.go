@@ -1,5 +1,5 @@
-// Package image makes container images without an engine or a registry: archives
-// that containerd imports.
+// Package image makes container images without an engine or a registry, as archives that containerd
+// imports.
 package image
 
 import (
@@ -11,7 +11,7 @@ import (
 	"io"
 )
 
-// File is a file or, without content, a folder of an image.
+// File is a file of an image or, without content, a directory.
 type File struct {
 	Path    string
 	Content []byte
@@ -20,17 +20,17 @@ type File struct {
 	Folder  bool
 }
 
-// Image is what Archive packs.
+// Image describes an image to be packed by Archive.
 type Image struct {
 	Name       string // with a tag
-	Files      []File // folders before what is in them
+	Files      []File // directories before their contents
 	Entrypoint []string
 	Cmd        []string
 	Env        []string
 	User       string
 }
 
-// Archive returns the image as `docker save` would write it, with one layer.
+// Archive returns the image in the format of `docker save`, with one layer.
 func (i Image) Archive() (io.Reader, error) {
 	var layer bytes.Buffer
 	if err := write(&layer, i.Files); err != nil {

@@ -8,10 +8,10 @@ import (
 	"strings"
 )
 
-// library finds the paths in what ldd prints.
+// library matches the paths in ldd's output.
 var library = regexp.MustCompile(`(?m)(?:=> |^\s*)(/\S+) \(0x`)
 
-// FromProgram returns an image of a program that this machine has, as target, and of the
+// FromProgram returns an image that contains a program of this machine, at the path target, and the
 // libraries that it is linked with.
 func FromProgram(name, program, target string) (Image, error) {
 	path, err := exec.LookPath(program)

@@ -8,7 +8,7 @@ import (
 const (
 	nodeName         = "node"
 	containerdSocket = "containerd.sock"
-	// PauseImage is the image of a pod's sandbox, which Import has to bring.
+	// PauseImage is the image of a pod's sandbox. It must be imported with Import.
 	PauseImage  = "example.com/pause:1"
 	policyQueue = "100"
 )
@@ -21,8 +21,8 @@ type component struct {
 
 var componentNames = []string{"kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy", "kube-network-policies"}
 
-// components are the processes of the machine, in the order of their start. Those
-// that come too early wait for the others by themselves, or end and are started anew.
+// components returns the processes of the machine in the order of their start. Processes that start
+// too early wait for the others, or exit and are restarted.
 func components(folder string) []component {
 	in := func(name string) string { return filepath.Join(folder, name) }
 	config := func(name string) string { return in(name + ".kubeconfig") }
@@ -40,7 +40,7 @@ func components(folder string) []component {
 			"--token-auth-file=" + in("certificates/tokens.csv"), "--authorization-mode=Node,RBAC", "--enable-admission-plugins=NodeRestriction",
 			"--service-account-issuer=https://kubernetes.default.svc", "--service-account-key-file=" + in("certificates/accounts.key"),
 			"--service-account-signing-key-file=" + in("certificates/accounts.key"),
-			// How APIs that are served elsewhere know whom the API server asks for.
+			// How aggregated APIs learn on whose behalf the API server makes a request.
 			"--proxy-client-cert-file=" + in("certificates/proxy.crt"), "--proxy-client-key-file=" + in("certificates/proxy.key"),
 			"--requestheader-client-ca-file=" + in("certificates/proxy.crt"), "--requestheader-username-headers=X-Remote-User",
 			"--requestheader-group-headers=X-Remote-Group", "--requestheader-extra-headers-prefix=X-Remote-Extra-",
@@ -62,7 +62,7 @@ func components(folder string) []component {
 	}
 }
 
-// configs are the files that the components read, by their names: text or objects.
+// configs returns the files that the components read, by name: text, or objects.
 func configs(folder string) map[string]any {
 	in := func(name string) string { return filepath.Join(folder, name) }
 	return map[string]any{
@@ -106,7 +106,7 @@ disabled_plugins = ["io.containerd.snapshotter.v1.btrfs", "io.containerd.snapsho
 			"containerRuntimeEndpoint": "unix://" + in(containerdSocket), "podLogsDir": in("pods"),
 			"evictionHard":                map[string]any{"memory.available": "50Mi", "nodefs.available": "1%", "imagefs.available": "1%"},
 			"imageGCHighThresholdPercent": 100,
-			"syncFrequency":               "5s", // a minute by default, which is how long a changed Secret takes
+			"syncFrequency":               "5s", // a minute by default; a changed Secret takes that long to arrive
 			"registerNode":                true,
 		},
 		"kube-proxy.yaml": map[string]any{

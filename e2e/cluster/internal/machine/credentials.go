@@ -17,7 +17,7 @@ import (
 	"time"
 )
 
-// users are who speaks to the API server, and their groups.
+// users are the clients of the API server, and their groups.
 var users = map[string]struct{ name, group string }{
 	"admin":                   {"admin", "system:masters"},
 	"kubelet":                 {"system:node:" + nodeName, "system:nodes"},
@@ -27,8 +27,8 @@ var users = map[string]struct{ name, group string }{
 	"kube-network-policies":   {"policies", "system:masters"},
 }
 
-// writeCredentials makes the keys of the cluster, a token and a kubeconfig for each
-// user. They live as long as the machine.
+// writeCredentials writes the keys of the cluster, and a token and a kubeconfig for each user. They
+// live as long as the machine.
 func writeCredentials(folder string) error {
 	path := func(name string) string { return filepath.Join(folder, name) }
 	certificate := path("certificates/api.crt")
@@ -69,7 +69,7 @@ current-context: here
 	return os.WriteFile(path("certificates/tokens.csv"), []byte(tokens.String()), 0o600)
 }
 
-// writeCertificate makes a certificate of the control plane, which is its own authority.
+// writeCertificate writes a self-signed certificate of the control plane, and its key.
 func writeCertificate(certificate, key string, template x509.Certificate) error {
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {

@@ -14,8 +14,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// becomeMachine is the variable that makes a process the machine, whose folder it
-// names.
+// becomeMachine is the environment variable that makes a process become the machine. Its value is
+// the machine's directory.
 const becomeMachine = "PAYERMAX_CLUSTER_MACHINE"
 
 func init() {
@@ -25,18 +25,17 @@ func init() {
 	}
 }
 
-// mostRestarts is how often components may end before the machine gives up. On a busy
-// machine the controller manager ends several times, for it waits ten seconds for the API
-// server.
+// mostRestarts is how often components may exit before the machine gives up. On a busy machine the
+// controller manager exits several times, because it waits only ten seconds for the API server.
 const mostRestarts = 30
 
-// become makes this process, the first of its namespaces, the machine, until its
-// standard input is closed or its components end again and again.
+// become turns this process, the first of its namespaces, into the machine, until its standard
+// input is closed or its components exit again and again.
 func become(folder string) error {
 	os.Unsetenv(becomeMachine)
 	go func() {
 		_, _ = io.Copy(io.Discard, os.Stdin)
-		os.Exit(0) // which ends all others
+		os.Exit(0) // ends all others
 	}()
 	for _, prepare := range []func(string) error{mountFolders, makeCgroups, nameMachine, makeNetwork} {
 		if err := prepare(folder); err != nil {
@@ -57,7 +56,7 @@ func become(folder string) error {
 			return err
 		}
 	}
-	for restarts := 0; ; { // the first process buries everybody
+	for restarts := 0; ; { // the first process reaps all others
 		var status syscall.WaitStatus
 		pid, err := syscall.Wait4(-1, &status, 0, nil)
 		if err != nil && !errors.Is(err, syscall.EINTR) {
@@ -79,8 +78,8 @@ func become(folder string) error {
 	}
 }
 
-// mountFolders gives the machine what only one kubelet may use. What is mounted
-// here is gone with the machine.
+// mountFolders mounts the directories that only one kubelet may use. The mounts disappear with the
+// machine.
 func mountFolders(folder string) error {
 	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
 		return fmt.Errorf("making the mounts private: %w", err)
@@ -106,8 +105,8 @@ func mountFolders(folder string) error {
 	return nil
 }
 
-// cgroupRoots returns where control groups are mounted: one folder of version 2, or
-// one for each controller of version 1.
+// cgroupRoots returns where control groups are mounted: one directory for version 2, or one for
+// each controller for version 1.
 func cgroupRoots() []string {
 	const top = "/sys/fs/cgroup"
 	if _, err := os.Stat(top + "/cgroup.controllers"); err == nil {
@@ -120,15 +119,15 @@ func cgroupRoots() []string {
 	return controllers
 }
 
-// makeCgroups makes the control group that the kubelet's are below, so that several
-// machines do not meet.
+// makeCgroups creates the control group above the kubelet's groups, so that several machines do not
+// conflict.
 func makeCgroups(folder string) error {
 	for _, root := range cgroupRoots() {
 		group := filepath.Join(root, filepath.Base(folder))
 		if err := os.MkdirAll(group, 0o755); err != nil {
 			return fmt.Errorf("making a control group: %w", err)
 		}
-		for _, file := range []string{"cpuset.cpus", "cpuset.mems"} { // of version 1, where they begin empty
+		for _, file := range []string{"cpuset.cpus", "cpuset.mems"} { // of version 1, where they are empty at first
 			if value, err := os.ReadFile(filepath.Join(root, file)); err == nil {
 				_ = os.WriteFile(filepath.Join(group, file), value, 0o644)
 			}
@@ -139,12 +138,12 @@ func makeCgroups(folder string) error {
 
 func nameMachine(string) error { return unix.Sethostname([]byte(nodeName)) }
 
-// makeNetwork joins the machine to a second network namespace that stands for
-// everything outside, and has what the NetworkPolicies decide on come to the agent
-// that enforces them: new connections of pods, but none of the node's own. Questions
-// to a name server over UDP are let through, since on a busy machine a queue loses one
-// in some hundred, and a lost one costs five seconds; over TCP they are decided on, and
-// so are those from the port QuestionPort. Of IPv6, what finds neighbours is let through as well.
+// makeNetwork connects the machine to a second network namespace, which stands for everything
+// outside. It sends the traffic that NetworkPolicies decide on to the agent that enforces them: new
+// connections of pods, but none of the node's own. DNS queries over UDP bypass the agent, because
+// on a busy machine a queue loses one in a few hundred, and a lost query costs five seconds.
+// Queries over TCP, and those from the source port QuestionPort, go to the agent. For IPv6,
+// neighbour discovery (ICMPv6) bypasses the agent as well.
 func makeNetwork(string) error {
 	for _, line := range strings.Split(strings.TrimSpace(fmt.Sprintf(`
 ip link set lo up
@@ -193,7 +192,7 @@ ip6tables -t mangle -A POSTROUTING -d %[12]s -j NFQUEUE --queue-num %[7]s
 	return nil
 }
 
-// start starts a component. What it prints is kept, after what it printed before.
+// start starts a component. Its output is appended to its log.
 func (c component) start(folder string) (pid int, err error) {
 	path, err := exec.LookPath(filepath.Join(folder, "bin", c.name))
 	if err != nil {

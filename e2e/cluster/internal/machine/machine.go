@@ -1,7 +1,6 @@
-// Package machine is a Kubernetes node that needs no other machine, no container
-// engine and no registry: a process with namespaces of its own, in which the
-// control plane, containerd and the kubelet run. Whatever ends that one process
-// ends all of them.
+// Package machine is a Kubernetes node that needs no other machine, no container engine and no
+// registry: a process with its own namespaces, in which the control plane, containerd and the
+// kubelet run. When that process ends, all of them end.
 package machine
 
 import (
@@ -20,27 +19,27 @@ import (
 	"time"
 )
 
-// Addresses of the machine, and of the world outside of it. Pods and Services have
-// IPv4 addresses first, and IPv6 ones beside them.
+// Addresses of the machine, and of the world outside it. Pods and Services have IPv4 addresses
+// first, and IPv6 addresses as well.
 const (
 	NodeIP   = "172.31.255.1"
 	PodCIDR  = "10.244.0.0/24"
 	DNS      = "10.96.0.10"      // the Service of the name server
-	Public   = "203.0.113.10"    // an address of the internet
-	Private  = "10.99.0.1"       // an address of a network that is not the cluster's
-	Metadata = "169.254.169.254" // where clouds tell machines their secrets, and GKE names
+	Public   = "203.0.113.10"    // an address on the internet
+	Private  = "10.99.0.1"       // an address in a private network other than the cluster's
+	Metadata = "169.254.169.254" // the clouds' instance metadata, and GKE's name server
 	worldIP  = "172.31.255.2"
 	apiPort  = "6443"
 
-	// NodeLocal is where NodeLocal DNSCache answers. It is a node's own address, about
-	// which no policy decides; here it is outside, so that they do.
+	// NodeLocal is the address of NodeLocal DNSCache. On real clusters it is a node's own address,
+	// which policies do not cover; here it is outside, so that they do.
 	NodeLocal = "169.254.20.10"
-	// QuestionPort is the port from which a pod's questions over UDP to a name server
-	// are decided on.
+	// QuestionPort is the UDP source port from which a pod's DNS queries are subject to the
+	// policies.
 	QuestionPort = "5300"
 
-	Public6    = "2001:db8::10" // an address of the internet
-	Private6   = "fd55::1"      // an address of a network that is not the cluster's
+	Public6    = "2001:db8::10" // an address on the internet
+	Private6   = "fd55::1"      // an address in a private network other than the cluster's
 	nodeIP6    = "fd99::1"
 	podCIDR6   = "fd98::/64"
 	serviceIP6 = "fd97::/112"
@@ -52,13 +51,13 @@ type Machine struct {
 	folder string
 	pid    int
 	exited chan struct{}
-	world  *os.File // the network namespace outside of the node
-	node   *os.File // the node's
+	world  *os.File // the network namespace outside the node
+	node   *os.File // the node's network namespace
 	stop   io.Closer
 }
 
-// Start makes the machine and waits until its node is ready, for three minutes at
-// most. The binary is that of the folder node.
+// Start makes the machine and waits until its node is ready, for three minutes at most. binary is
+// the path of the program in directory node.
 func Start(ctx context.Context, binary string) (m *Machine, err error) {
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Minute)
 	defer cancel()
@@ -94,8 +93,8 @@ func Start(ctx context.Context, binary string) (m *Machine, err error) {
 	}
 }
 
-// begin starts the process that becomes the machine. It ends when this process
-// does: nobody else holds its standard input open.
+// begin starts the process that becomes the machine. It ends when this process ends: no other
+// process holds its standard input open.
 func (m *Machine) begin() error {
 	self, err := os.Executable()
 	if err != nil {
@@ -126,7 +125,7 @@ func (m *Machine) begin() error {
 	return nil
 }
 
-// openNamespaces opens the networks in which tests listen and dial.
+// openNamespaces opens the network namespaces in which tests listen and dial.
 func (m *Machine) openNamespaces() (err error) {
 	if m.node, err = os.Open(fmt.Sprintf("/proc/%d/ns/net", m.pid)); err != nil {
 		return err
@@ -135,7 +134,7 @@ func (m *Machine) openNamespaces() (err error) {
 	return err
 }
 
-// Close ends the machine, and removes everything of it.
+// Close ends the machine, and removes everything that belongs to it.
 func (m *Machine) Close() {
 	if m.stop != nil {
 		m.stop.Close()
@@ -152,7 +151,7 @@ func (m *Machine) Close() {
 	}
 }
 
-// removeCgroups removes the control groups that the kubelet made.
+// removeCgroups removes the control groups that the kubelet created.
 func removeCgroups(name string) {
 	for _, top := range cgroupRoots() {
 		var folders []string
@@ -168,10 +167,10 @@ func removeCgroups(name string) {
 	}
 }
 
-// path returns the path of a file in the machine's folder.
+// path returns the path of a file in the machine's directory.
 func (m *Machine) path(name string) string { return filepath.Join(m.folder, name) }
 
-// Command is a command inside of the machine, with kubectl on its path.
+// Command returns a command that runs inside the machine, with kubectl on its path.
 func (m *Machine) Command(ctx context.Context, name string, args ...string) *exec.Cmd {
 	inside := []string{"-t", strconv.Itoa(m.pid), "-m", "-n", "-p", "-u", "-i", "--wdns=" + m.folder, "--", "env",
 		"KUBECONFIG=" + m.path("admin.kubeconfig"), "HOME=" + m.folder, "PATH=" + m.path("bin") + ":" + os.Getenv("PATH"), name}
@@ -180,7 +179,7 @@ func (m *Machine) Command(ctx context.Context, name string, args ...string) *exe
 	return cmd
 }
 
-// Kubectl runs kubectl and returns what it prints, or its complaint as an error.
+// Kubectl runs kubectl and returns its output. Its error contains kubectl's error output.
 func (m *Machine) Kubectl(ctx context.Context, args ...string) (string, error) {
 	cmd := m.Command(ctx, "kubectl", args...)
 	var complaint strings.Builder
@@ -192,7 +191,7 @@ func (m *Machine) Kubectl(ctx context.Context, args ...string) (string, error) {
 	return string(out), nil
 }
 
-// Import makes an image known to the node.
+// Import imports an image into the node.
 func (m *Machine) Import(ctx context.Context, archive io.Reader) error {
 	cmd := m.Command(ctx, "ctr", "--address", m.path(containerdSocket), "-n", "k8s.io", "images", "import", "-")
 	cmd.Stdin = archive
@@ -202,14 +201,14 @@ func (m *Machine) Import(ctx context.Context, archive io.Reader) error {
 	return nil
 }
 
-// Memory is what all processes of the machine use, by their names in bytes.
+// Memory returns how much memory the machine's processes use, in bytes, by process name.
 func (m *Machine) Memory() map[string]int64 {
 	used := make(map[string]int64)
 	files, _ := filepath.Glob(fmt.Sprintf("/proc/%d/root/proc/[0-9]*/status", m.pid))
 	for _, file := range files {
 		text, err := os.ReadFile(file)
 		if err != nil {
-			continue // it has ended
+			continue // it has exited
 		}
 		var name string
 		for line := range strings.Lines(string(text)) {
@@ -227,7 +226,7 @@ func (m *Machine) Memory() map[string]int64 {
 	return used
 }
 
-// Logs returns the ends of what the machine's components print.
+// Logs returns the ends of the logs of the machine's components.
 func (m *Machine) Logs() string {
 	var all strings.Builder
 	files, _ := filepath.Glob(m.path("log/*"))
@@ -241,7 +240,7 @@ func (m *Machine) Logs() string {
 	return all.String()
 }
 
-// write puts what the components need into the machine's folder.
+// write writes the files that the components need into the machine's directory.
 func (m *Machine) write(binary string) error {
 	for _, folder := range []string{"bin", "log", "pods", "kubelet", "var-log", "etcd", "certificates", "cni"} {
 		if err := os.Mkdir(m.path(folder), 0o755); err != nil {
@@ -261,7 +260,7 @@ func (m *Machine) write(binary string) error {
 	}
 	for name, text := range configs(m.folder) {
 		if object, isObject := text.(map[string]any); isObject {
-			encoded, err := json.Marshal(object) // which is YAML, too
+			encoded, err := json.Marshal(object) // JSON is valid YAML
 			if err != nil {
 				return err
 			}

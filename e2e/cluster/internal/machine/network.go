@@ -9,7 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ListenOutside listens on an address of the world outside of the machine.
+// ListenOutside listens on an address of the world outside the machine.
 func (m *Machine) ListenOutside(address string) (listener net.Listener, err error) {
 	err = within(m.world, func() (err error) {
 		listener, err = net.Listen("tcp", address)
@@ -23,7 +23,7 @@ func (m *Machine) DialFromNode(ctx context.Context, _, address string) (net.Conn
 	return dialWithin(ctx, m.node, address)
 }
 
-// DialFromOutside connects from the world outside of the machine.
+// DialFromOutside connects from the world outside the machine.
 func (m *Machine) DialFromOutside(ctx context.Context, _, address string) (net.Conn, error) {
 	return dialWithin(ctx, m.world, address)
 }
@@ -36,13 +36,13 @@ func dialWithin(ctx context.Context, namespace *os.File, address string) (conn n
 	return conn, err
 }
 
-// within does something in another network namespace. A socket stays in the one
-// that it was opened in, which may be a name's first address only: the goroutines of
-// Go's dialer that try several would be on other threads.
+// within runs do in another network namespace. A socket stays in the namespace in which it was
+// opened. Dialing a name works only with its first address, because Go's dialer tries several
+// addresses in goroutines on other threads.
 func within(namespace *os.File, do func() error) error {
 	done := make(chan error)
 	go func() {
-		runtime.LockOSThread() // and never unlocked, so that the thread ends with the goroutine
+		runtime.LockOSThread() // never unlocked, so that the thread ends with the goroutine
 		if err := unix.Setns(int(namespace.Fd()), unix.CLONE_NEWNET); err != nil {
 			done <- err
 			return

@@ -1,4 +1,4 @@
-// Package example has a decision of each kind. Its tests and those of other hold some.
+// Package example has a decision of each kind. Its tests and those of package other cover some.
 package example
 
 import (
@@ -8,10 +8,10 @@ import (
 
 var errBroken = errors.New("broken")
 
-// Between is held in full.
+// Between is fully covered by tests.
 func Between(x, low, high int) bool { return low <= x && x < high }
 
-// Bound is not tried at the bound itself.
+// Bound is not tested at the bound itself.
 func Bound(x int) string {
 	if x < 10 {
 		return "small"
@@ -19,7 +19,7 @@ func Bound(x int) string {
 	return "large"
 }
 
-// Kind is held but for the second case, and for what is neither.
+// Kind is covered, except for its second case and its default.
 func Kind(x, y int) string {
 	switch {
 	case x > 0:
@@ -30,7 +30,7 @@ func Kind(x, y int) string {
 	return "none"
 }
 
-// Weekday is held for two of three values.
+// Weekday is covered for two of three values.
 func Weekday(name string) int {
 	switch day := name; day {
 	case "Monday", "Montag":
@@ -41,7 +41,7 @@ func Weekday(name string) int {
 	return 0
 }
 
-// Sum is held in full.
+// Sum is fully covered by tests.
 func Sum(upTo int) int {
 	i, sum := 0, 0
 	for range upTo {
@@ -51,10 +51,10 @@ func Sum(upTo int) int {
 	return sum
 }
 
-// Half is Sum's neighbour with types of its own.
+// Half is like Sum, but uses named types.
 func Half(d time.Duration) time.Duration { return -(-d / 2) }
 
-// Check is called, and its error is looked at by the tests of other alone.
+// Check is called, but only the tests of package other check its error.
 func Check(broken bool) error {
 	if !broken {
 		return nil
@@ -62,13 +62,13 @@ func Check(broken bool) error {
 	return errBroken
 }
 
-// Recorder remembers what it was told.
+// Recorder remembers the last value it was given.
 type Recorder struct {
 	last   string
 	closed bool
 }
 
-// Record is held but for closed.
+// Record is covered, except for closed.
 func (r *Recorder) Record(values ...string) {
 	defer r.close()
 	for _, value := range values {

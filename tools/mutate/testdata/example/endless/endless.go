@@ -1,4 +1,4 @@
-// Package endless has a loop that ends, but not with each mutant.
+// Package endless has a loop that ends, but not under every mutant.
 package endless
 
 // Count counts up to a number.

@@ -1,2 +1,2 @@
-// Package other is there for its tests, which judge example as well.
+// Package other exists for its tests, which judge example as well.
 package other

@@ -12,7 +12,7 @@ func TestError(t *testing.T) {
 	}
 }
 
-// It would hold Bound, if it did not fail.
+// TestBroken would cover Bound if it did not fail.
 func TestBroken(t *testing.T) {
 	if example.Bound(10) == "large" {
 		t.Fatal("it fails without a mutant")

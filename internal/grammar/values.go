@@ -23,9 +23,10 @@ const NotSet = "if a value comes from {$NAME}, check that NAME is set"
 // wrongValues is the error about an option that has too few or too many values. It repeats
 // none, since they may be the words of a secret.
 func (o Option[T]) wrongValues(d *caddyfile.Dispenser, values []string) error {
+	if err := o.refuseKeys(d, values); err != nil {
+		return err
+	}
 	switch {
-	case slices.ContainsFunc(values, signer.LooksLikeKey):
-		return d.Errf("the value of %s looks like a key itself; save the key to a file and name that", o.Name)
 	case o.Args == "":
 		return d.Errf("%s takes no value, but has %s; remove what follows it", o.Name, counted(len(values)))
 	case len(values) > 0 && IsSign(values[0]):
@@ -42,6 +43,16 @@ func (o Option[T]) wrongValues(d *caddyfile.Dispenser, values []string) error {
 		return d.Errf("%s has %s: %s; %s", o.Name, counted(len(values)), expected, NotSet)
 	}
 	return d.Errf("%s has %s: %s; a value with spaces needs quotes", o.Name, counted(len(values)), expected)
+}
+
+// refuseKeys refuses the text of a key, whatever the option is. No option takes one: it got
+// there by a mistake, such as two variables that were mixed up, and whoever loads the config
+// would repeat it in an error, or save it with the config.
+func (o Option[T]) refuseKeys(d *caddyfile.Dispenser, values []string) error {
+	if slices.ContainsFunc(values, signer.LooksLikeKey) {
+		return d.Errf("the value of %s looks like a key itself; save the key to a file and name that", o.Name)
+	}
+	return nil
 }
 
 // leastValues is how many values the option takes at least, as its Args show it: what

@@ -41,6 +41,27 @@ func dataTwice(body []byte) candidates {
 	}
 }
 
+// dataOnce are the bodies whose data block was turned into JSON a second time only for sending:
+// it is a string in the body, and the object in it was signed.
+func dataOnce(body []byte) candidates {
+	root, err := parse(body)
+	if err != nil {
+		return none
+	}
+	text := root.member("data")
+	if text == nil || text.kind != 's' {
+		return none
+	}
+	data, err := parse([]byte(text.text))
+	if err != nil || data.kind != '{' {
+		return none
+	}
+	return func(yield func(Finding, []byte) bool) {
+		inNotations(root.withMember("data", data), fewPeculiarities, JSONString,
+			"the same JSON with its data block as an object, which is a string in this body", "Put the object into data, and serialise the whole once.", yield)
+	}
+}
+
 // webSignatures are the bodies as JSON Web Signatures sign them: behind a header, in URL-safe
 // base64 (RFC 7515 section 5.1) or as they are (RFC 7797 section 3). The header is one of
 // those that have no more in them than the algorithm.

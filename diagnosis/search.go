@@ -25,7 +25,7 @@ const (
 type candidates = iter.Seq2[Finding, []byte]
 
 // suspects are the usual mistakes, those that are cheap to try first.
-var suspects = []func(body []byte) candidates{ends, placeholders, encodings, characterSets, rewritten, dataTwice, webSignatures, canonicalTexts, reordered, restamped}
+var suspects = []func(body []byte) candidates{ends, placeholders, encodings, characterSets, rewritten, dataTwice, dataOnce, webSignatures, canonicalTexts, reordered, restamped}
 
 // search finds the body that was signed among those that the usual mistakes make of
 // this one. Hashing is all it takes, since the signature reveals its digest.

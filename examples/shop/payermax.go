@@ -50,14 +50,15 @@ func (s *Shop) call(ctx context.Context, endpoint string, data map[string]any, i
 	if err := json.NewDecoder(resp.Body).Decode(&answer); err != nil {
 		return fmt.Errorf("%w: %w", errLost, err)
 	}
-	// error= in Proxy-Status is the sidecar's own answer: with a 4xx or SYSTEM_ERROR, nothing has left it.
+	// error= in Proxy-Status is the sidecar's own answer: with a 4xx or SYSTEM_ERROR, nothing has left it. With
+	// CALL_UNDER_WAY, another request for the order may have.
 	own := strings.Contains(resp.Header.Get("Proxy-Status"), "error=")
 	switch {
 	case !own && answer.Code == "APPLY_SUCCESS":
 		return json.Unmarshal(answer.Data, into)
 	case !own && answer.Code == "ORDER_NOT_EXIST":
 		return errNotExist
-	case own && (resp.StatusCode < 500 || answer.Code == "SYSTEM_ERROR"), !own && slices.Contains(noOrder, answer.Code):
+	case own && answer.Code != "CALL_UNDER_WAY" && (resp.StatusCode < 500 || answer.Code == "SYSTEM_ERROR"), !own && slices.Contains(noOrder, answer.Code):
 		return fmt.Errorf("%w: %s: %s", errRefused, answer.Code, answer.Msg)
 	case own:
 		return fmt.Errorf("%w: %s: %s", errLost, answer.Code, answer.Msg)

@@ -221,6 +221,7 @@ func TestRecipesDecide(t *testing.T) {
 		missingOrder = replying(200, notFound)
 		ownLimit     = replying(429, busy, `Proxy-Status: caddy-payermax; error=http_request_denied`, "Retry-After: 1")
 		ownDouble    = replying(409, `{"code":"CALL_UNDER_WAY","msg":"wait"}`, `Proxy-Status: caddy-payermax; error=http_request_denied`)
+		statusHidden = replying(200, `{"code":"REQUEST_TIMEOUT","msg":"lost"}`, `Proxy-Status: caddy-payermax; error=connection_terminated`)
 		ownDenial    = replying(403, `{"code":"CALLER_NOT_ALLOWED","msg":"no"}`, `Proxy-Status: caddy-payermax; error=http_request_denied`)
 	)
 	type outcome struct {
@@ -258,6 +259,7 @@ func TestRecipesDecide(t *testing.T) {
 		{"under way elsewhere", turns(ownDouble), nil, asks + `order P1: SUCCESS\n`, 0, 1, 1},
 		{"under way elsewhere, and then no longer", turns(ownDouble, replying(200, paid)), turns(missingOrder),
 			asks + notYet + `order P1: SUCCESS\n`, 0, 2, 1},
+		{"lost, with status_200", turns(statusHidden), nil, asks + `order P1: SUCCESS\n`, 0, 1, 1},
 		{"denied", turns(ownDenial), nil, `refused: CALLER_NOT_ALLOWED: no\n`, 1, 1, 0},
 		{"lost, not there, and then no more calls", turns(lost, ownLimit), turns(missingOrder),
 			strings.Repeat(asks+notYet, 3) + `outcome unknown: .+\n`, 1, 3, 3},

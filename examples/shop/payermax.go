@@ -58,7 +58,7 @@ func (s *Shop) call(ctx context.Context, endpoint string, data map[string]any, i
 		return json.Unmarshal(answer.Data, into)
 	case !own && answer.Code == "ORDER_NOT_EXIST":
 		return errNotExist
-	case own && answer.Code != "CALL_UNDER_WAY" && (resp.StatusCode < 500 || answer.Code == "SYSTEM_ERROR"), !own && slices.Contains(noOrder, answer.Code):
+	case own && answer.Code != "CALL_UNDER_WAY" && (resp.StatusCode/100 == 4 || answer.Code == "SYSTEM_ERROR"), !own && slices.Contains(noOrder, answer.Code):
 		return fmt.Errorf("%w: %s: %s", errRefused, answer.Code, answer.Msg)
 	case own:
 		return fmt.Errorf("%w: %s: %s", errLost, answer.Code, answer.Msg)

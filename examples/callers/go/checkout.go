@@ -139,7 +139,7 @@ func (s *Sidecar) Call(endpoint string, data map[string]any) (*Answer, error) {
 			seconds, _ := strconv.Atoi(response.Header.Get("Retry-After"))
 			return nil, NotSentError{answer.Code, time.Duration(max(seconds, 1)) * time.Second}
 		}
-		if response.StatusCode < 500 && answer.Code != "CALL_UNDER_WAY" {
+		if response.StatusCode >= 400 && response.StatusCode < 500 && answer.Code != "CALL_UNDER_WAY" {
 			return nil, RefusedError{*answer}
 		}
 	} else if response.StatusCode == http.StatusOK {

@@ -109,7 +109,7 @@ public final class Checkout {
             if (code.equals("SYSTEM_ERROR") || code.equals("TOO_MANY_REQUEST")) {
                 throw new NotSent(code, response.headers().firstValueAsLong("Retry-After").orElse(1));
             }
-            if (response.statusCode() < 500 && !code.equals("CALL_UNDER_WAY")) {
+            if (response.statusCode() >= 400 && response.statusCode() < 500 && !code.equals("CALL_UNDER_WAY")) {
                 StringBuilder text = new StringBuilder(code + ": " + answer.get("msg"));
                 for (Object error : (List<?>) answer.getOrDefault("errors", List.of())) {
                     Map<?, ?> violation = (Map<?, ?>) error;

@@ -83,7 +83,7 @@ async function call(endpoint, data) {
   // as it is while another process's call with the same number is under way.
   if (proxyStatus.includes('error=')) {
     if (['SYSTEM_ERROR', 'TOO_MANY_REQUEST'].includes(code)) throw new NotSent(code, Number(headers['retry-after'] ?? 1))
-    if (status < 500 && code !== 'CALL_UNDER_WAY') {
+    if (status >= 400 && status < 500 && code !== 'CALL_UNDER_WAY') {
       const lines = (answer.errors ?? []).map((e) => `  ${e.field}: ${e.message}`)
       throw new Refused([`${code}: ${answer.msg}`, ...lines].join('\n'))
     }

@@ -88,7 +88,7 @@ function call(string $endpoint, array $data): array
         if ($code === 'SYSTEM_ERROR' || $code === 'TOO_MANY_REQUEST') {
             throw new NotSent($code, (int) ($headers['retry-after'] ?? 1));
         }
-        if ($status < 500 && $code !== 'CALL_UNDER_WAY') {
+        if ($status >= 400 && $status < 500 && $code !== 'CALL_UNDER_WAY') {
             $lines = array_map(fn (array $e): string => "\n  {$e['field']}: {$e['message']}", $answer['errors'] ?? []);
             throw new Refused("$code: {$answer['msg']}" . implode('', $lines));
         }

@@ -107,7 +107,7 @@ def call(endpoint, data):
     if "error=" in proxy_status:
         if code in ("SYSTEM_ERROR", "TOO_MANY_REQUEST"):
             raise NotSent(code, float(response.getheader("Retry-After", "1")))
-        if response.status < 500 and code != "CALL_UNDER_WAY":
+        if 400 <= response.status < 500 and code != "CALL_UNDER_WAY":
             lines = [f"  {e['field']}: {e['message']}" for e in answer.get("errors", [])]
             raise Refused("\n".join([f"{code}: {answer.get('msg')}", *lines]))
     elif response.status == 200:

@@ -148,6 +148,9 @@ func TestExamineWrongConfig(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			report := examined(t, test.config, doctor.Options{Offline: true})
+			for _, result := range report {
+				assert.NotEmpty(t, result.Subject, result.Message) // the heading that it stands under
+			}
 			assert.True(t, slices.ContainsFunc(resultsOf(report, test.check), func(r doctor.Result) bool {
 				return r.Outcome == test.outcome && strings.Contains(r.Message, test.says)
 			}), "%v", report)

@@ -81,6 +81,24 @@ func TestErrorsRepeatNoSecret(t *testing.T) {
 	assert.NotContains(t, err.Error(), canary)
 }
 
+// No option takes the text of a key, and no error repeats it: the variables of two options are
+// easily mixed up.
+func TestNoOptionTakesKey(t *testing.T) {
+	key := testkeys.OneLine(testkeys.PKCS8(testkeys.Merchant()))
+	said := make(map[string]bool) // which options say what the value looks like
+	for _, o := range optionsWithValues() {
+		for _, others := range []string{"", "IDR ", "IDR 5 per "} {
+			err := o.with(others + key)
+			require.Error(t, err, o.Name)
+			assert.NotContains(t, err.Error(), key[40:60], o.Name)
+			said[o.Name] = said[o.Name] || strings.Contains(err.Error(), "looks like a key itself")
+		}
+	}
+	for _, name := range []string{"endpoints", "validation", "currencies", "components", "max_amount", "without_store", "private_key", "ack"} {
+		assert.True(t, said[name], name)
+	}
+}
+
 // In a JSON config, a URL may be written in place of a module's name, or a key in place
 // of its path. The errors repeat neither.
 func TestErrorsAboutModulesRepeatNoSecret(t *testing.T) {

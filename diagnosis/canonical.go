@@ -41,6 +41,27 @@ func dataTwice(body []byte) candidates {
 	}
 }
 
+// dataOnce yields the bodies whose data block was serialised a second time only for sending:
+// it is a string in the body, but the object in it was signed.
+func dataOnce(body []byte) candidates {
+	root, err := parse(body)
+	if err != nil {
+		return none
+	}
+	text := root.member("data")
+	if text == nil || text.kind != 's' {
+		return none
+	}
+	data, err := parse([]byte(text.text))
+	if err != nil || data.kind != '{' {
+		return none
+	}
+	return func(yield func(Finding, []byte) bool) {
+		inNotations(root.withMember("data", data), fewPeculiarities, JSONString,
+			"the same JSON with its data block as an object, which is a string in this body", "Put the object into data, and serialise the whole once.", yield)
+	}
+}
+
 // webSignatures yields the texts that JSON Web Signatures cover: a header, followed by
 // the body in URL-safe base64 (RFC 7515 section 5.1) or unencoded (RFC 7797 section 3).
 // Only headers with little more than the algorithm are tried.

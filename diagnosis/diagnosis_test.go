@@ -132,6 +132,8 @@ func TestOtherBytes(t *testing.T) {
 		"lines joined":               {pretty, strings.ReplaceAll(pretty, "\r\n", ""), LineEndings, "lines joined"},
 		"data twice":                 {`{"appId":"a","data":{"b":"c/d"}}`, `{"appId":"a","data":"{\"b\":\"c/d\"}"}`, JSONString, "data block as a string"},
 		"data twice, with spaces":    {`{"appId":"a","data":{"b": "c"}}`, `{"appId":"a","data":"{\"b\": \"c\"}"}`, JSONString, "data block as a string"},
+		"data a string when sent":    {`{"appId":"a","data":"{\"b\":\"c/d\"}"}`, `{"appId":"a","data":{"b":"c/d"}}`, JSONString, "data block as an object"},
+		"indented on Windows":        {`{"a":1,"b":{"c":"d"}}`, "{\r\n  \"a\": 1,\r\n  \"b\": {\r\n    \"c\": \"d\"\r\n  }\r\n}", JSONRewritten, "Windows' line breaks (.NET)"},
 		"method, path and body":      {request, "POST\n/aggregate-pay/api/gateway/applyDropinSession\n" + request, CanonicalText, "a method, a path"},
 		"body and appId":             {`{"appId":"app","data":{}}`, `{"appId":"app","data":{}}app`, CanonicalText, "body only"},
 		"path, time, body":           {`{"requestTime":"t","appId":"app","data":{}}`, "POST /aggregate-pay/api/gateway/orderAndPay\napp\nt\n" + `{"requestTime":"t","appId":"app","data":{}}` + "\n", CanonicalText, "body only"},

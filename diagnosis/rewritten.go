@@ -135,6 +135,11 @@ func inNotations(n *node, atMost int, cause Cause, what, remedy string, yield fu
 		if !yield(Finding{cause, how + ". " + remedy}, text) || !yield(Finding{cause, how + ", and with a line feed at its end. " + remedy}, append(text, '\n')) {
 			return false
 		}
+		// Line breaks within strings are escaped, so these are all between the parts.
+		windows := bytes.ReplaceAll(text, []byte("\n"), []byte("\r\n"))
+		if notation.style.indent != "" && !yield(Finding{cause, how + ", with Windows' line breaks (.NET). " + remedy}, windows) {
+			return false
+		}
 	}
 	return true
 }

@@ -25,7 +25,7 @@ const (
 type candidates = iter.Seq2[Finding, []byte]
 
 // suspects are the usual mistakes, the cheapest to try first.
-var suspects = []func(body []byte) candidates{ends, placeholders, encodings, characterSets, rewritten, dataTwice, webSignatures, canonicalTexts, reordered, restamped}
+var suspects = []func(body []byte) candidates{ends, placeholders, encodings, characterSets, rewritten, dataTwice, dataOnce, webSignatures, canonicalTexts, reordered, restamped}
 
 // search finds the signed body among those that the usual mistakes would produce from
 // this one. Hashing is enough, since the signature reveals its digest.

@@ -218,6 +218,8 @@ func TestRecipesDecide(t *testing.T) {
 	var (
 		missingOrder = replying(200, notFound)
 		ownLimit     = replying(429, busy, `Proxy-Status: caddy-payermax; error=http_request_denied`, "Retry-After: 1")
+		ownDouble    = replying(409, `{"code":"CALL_UNDER_WAY","msg":"wait"}`, `Proxy-Status: caddy-payermax; error=http_request_denied`)
+		statusHidden = replying(200, `{"code":"REQUEST_TIMEOUT","msg":"lost"}`, `Proxy-Status: caddy-payermax; error=connection_terminated`)
 		ownDenial    = replying(403, `{"code":"CALLER_NOT_ALLOWED","msg":"no"}`, `Proxy-Status: caddy-payermax; error=http_request_denied`)
 	)
 	type outcome struct {
@@ -252,6 +254,10 @@ func TestRecipesDecide(t *testing.T) {
 	sidecars := []outcome{
 		{"no more calls at first", turns(ownLimit, lost), nil, asks + `order P1: SUCCESS\n`, 0, 2, 1},
 		{"never any calls", turns(ownLimit), nil, `not sent: TOO_MANY_REQUEST\n`, 1, 3, 0},
+		{"under way elsewhere", turns(ownDouble), nil, asks + `order P1: SUCCESS\n`, 0, 1, 1},
+		{"under way elsewhere, and then no longer", turns(ownDouble, replying(200, paid)), turns(missingOrder),
+			asks + notYet + `order P1: SUCCESS\n`, 0, 2, 1},
+		{"lost, with status_200", turns(statusHidden), nil, asks + `order P1: SUCCESS\n`, 0, 1, 1},
 		{"denied", turns(ownDenial), nil, `refused: CALLER_NOT_ALLOWED: no\n`, 1, 1, 0},
 		{"lost, not there, and then no more calls", turns(lost, ownLimit), turns(missingOrder),
 			strings.Repeat(asks+notYet, 3) + `outcome unknown: .+\n`, 1, 3, 3},

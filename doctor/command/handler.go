@@ -61,7 +61,7 @@ func (t *trial) setup(name string, config configTree, describe Describe) (doctor
 	if !t.offline {
 		report = append(report, config.describePorts(t.ctx, name)...)
 	}
-	return setup, append(report, config.describeSandboxes(setup.Handlers)...)
+	return setup, append(report, config.describeSandboxes(name, setup.Handlers)...)
 }
 
 // tryConfig loads the whole config, unless that needs the network and --offline forbids

@@ -34,7 +34,7 @@ func (f foundHandler) describeSandbox(s *Signing) []doctor.Result {
 
 // describeSandboxes reports which of the config's sites are sandboxes, and whether the
 // handlers that verify notifications match them.
-func (c configTree) describeSandboxes(described []doctor.Handler) []doctor.Result {
+func (c configTree) describeSandboxes(name string, described []doctor.Handler) []doctor.Result {
 	var results []doctor.Result
 	for _, site := range c.find(layout.Sandbox) {
 		results = append(results, found(site.name(), "sandbox", doctor.Warning, "a sandbox answers here, so no call to it reaches PayerMax",
@@ -43,7 +43,7 @@ func (c configTree) describeSandboxes(described []doctor.Handler) []doctor.Resul
 	halves := c.halves()
 	halves.Merchants = merchantsOfSandboxes(described)
 	if message, next := halves.Mismatch(); message != "" {
-		results = append(results, found("", "sandbox", doctor.Warning, message, next))
+		results = append(results, found(name, "sandbox", doctor.Warning, message, next))
 	}
 	return results
 }

@@ -53,13 +53,14 @@ func (s *Shop) call(ctx context.Context, endpoint string, data map[string]any, i
 		return fmt.Errorf("%w: %w", errLost, err)
 	}
 	// error= in Proxy-Status marks the sidecar's own answer: with a 4xx status or SYSTEM_ERROR, it has sent nothing.
+	// With CALL_UNDER_WAY, it may have sent another request for the same order.
 	own := strings.Contains(resp.Header.Get("Proxy-Status"), "error=")
 	switch {
 	case !own && answer.Code == "APPLY_SUCCESS":
 		return json.Unmarshal(answer.Data, into)
 	case !own && answer.Code == "ORDER_NOT_EXIST":
 		return errNotExist
-	case own && (resp.StatusCode < 500 || answer.Code == "SYSTEM_ERROR"), !own && slices.Contains(noOrder, answer.Code):
+	case own && answer.Code != "CALL_UNDER_WAY" && (resp.StatusCode/100 == 4 || answer.Code == "SYSTEM_ERROR"), !own && slices.Contains(noOrder, answer.Code):
 		return fmt.Errorf("%w: %s: %s", errRefused, answer.Code, answer.Msg)
 	case own:
 		return fmt.Errorf("%w: %s: %s", errLost, answer.Code, answer.Msg)

@@ -23,6 +23,9 @@ func (s sidecar) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Proxy-Status", "caddy-payermax; error=http_request_error")
 		w.WriteHeader(http.StatusBadRequest)
 		answer = `{"code":"PARAMS_INVALID","msg":"refused by the sidecar"}`
+	} else if answer == underWay {
+		w.Header().Set("Proxy-Status", "caddy-payermax; error=http_request_denied")
+		w.WriteHeader(http.StatusConflict)
 	}
 	_, _ = fmt.Fprint(w, answer)
 }
@@ -55,6 +58,9 @@ func pay(t *testing.T, shop *Shop, number string) string {
 	return order.Status
 }
 
+// underWay is the sidecar's own answer while another request for the order is on its way.
+const underWay = `{"code":"CALL_UNDER_WAY","msg":"wait"}`
+
 const pending = `{"code":"APPLY_SUCCESS","data":{"status":"PENDING"}}`
 
 // The meaning of the answers to an order: REFUSED only if PayerMax or the sidecar has certainly refused it.
@@ -64,6 +70,7 @@ func TestAnswers(t *testing.T) {
 		`{"code":"APPLY_SUCCESS","data":{"status":"SUCCESS"}}`: "SUCCESS",
 		`{"code":"PARAMS_INVALID","msg":"sessionKey"}`:         "REFUSED",
 		`{"code":"SYSTEM_ERROR","msg":"busy"}`:                 "PENDING",
+		underWay:                                               "PENDING",
 		`<html>`:                                               "PENDING",
 	} {
 		shop, number := open(t, sidecar{"orderAndPay": answer})

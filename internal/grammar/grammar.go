@@ -96,6 +96,9 @@ func (o Option[T]) read(d *caddyfile.Dispenser, target *T) error {
 	case err != nil:
 		return err
 	}
+	if err := o.refuseKeys(d, values); err != nil {
+		return err
+	}
 	return o.refuseBlock(d)
 }
 

@@ -117,6 +117,8 @@ func TestReadRefuses(t *testing.T) {
 		"name a b":                 `name has 2 values: expected name <name>, such as "name Villa"; a value with spaces needs quotes`,
 		"name ${VILLA}":            "name: ${VILLA} is not expanded; in a Caddyfile, write the environment variable VILLA as {$VILLA}",
 		"name {VILLA}":             "name: {VILLA} is not expanded; in a Caddyfile, write the environment variable VILLA as {$VILLA}",
+		"rooms hall,attic":         "rooms: one value is a list; write several values with spaces between them, without commas",
+		"rooms \"hall attic\"":     "rooms: one value is a list",
 		"rooms a x{VILLA}":         "rooms: {VILLA} is not expanded",
 		"rooms {env.VILLA}":        "rooms is taken as it is written; placeholders are not expanded here: write {$VILLA} in the Caddyfile, which takes the variable's value when the file is read",
 		"rooms a {file./villa}":    "rooms is taken as it is written; placeholders are not expanded here: write the value, or {$NAME} in the Caddyfile",

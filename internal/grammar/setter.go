@@ -3,7 +3,9 @@ package grammar
 import (
 	"math"
 	"reflect"
+	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
@@ -56,7 +58,7 @@ func Path[T any](field func(*T) *string) Setter[T] { return Into(field, path) }
 func Paths[T any](field func(*T) *[]string) Setter[T] { return Into(field, paths) }
 
 // Names appends the arguments to a field. The option may be repeated.
-func Names[T any](field func(*T) *[]string) Setter[T] { return Into(field, names) }
+func Names[T any](field func(*T) *[]string) Setter[T] { return Into(field, separateNames) }
 
 // Size sets a field to a number of bytes, written like 64KiB.
 func Size[T any](field func(*T) *int64) Setter[T] {
@@ -131,6 +133,20 @@ func names(d *caddyfile.Dispenser, target *[]string) error {
 	*target = append(*target, args...)
 	return nil
 }
+
+// separateNames refuses a list in one value, as an environment variable may have it.
+func separateNames(d *caddyfile.Dispenser, target *[]string) error {
+	name := d.Val()
+	if err := names(d, target); err != nil {
+		return err
+	}
+	if slices.ContainsFunc(*target, isList) {
+		return d.Errf("%s: one value is a list; write several values with spaces between them, without commas, and without quotes around them", name)
+	}
+	return nil
+}
+
+func isList(value string) bool { return strings.Contains(value, ",") || len(strings.Fields(value)) > 1 }
 
 func flag(d *caddyfile.Dispenser, target *bool) error {
 	if d.NextArg() {

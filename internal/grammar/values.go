@@ -23,9 +23,10 @@ const NotSet = "if a value comes from {$NAME}, check that NAME is set"
 // wrongValues returns the error about an option with too few or too many values. It does not
 // repeat them, since they may be the words of a secret.
 func (o Option[T]) wrongValues(d *caddyfile.Dispenser, values []string) error {
+	if err := o.refuseKeys(d, values); err != nil {
+		return err
+	}
 	switch {
-	case slices.ContainsFunc(values, signer.LooksLikeKey):
-		return d.Errf("the value of %s looks like a key itself; save the key to a file and name that", o.Name)
 	case o.Args == "":
 		return d.Errf("%s takes no value, but has %s; remove what follows it", o.Name, counted(len(values)))
 	case len(values) > 0 && IsSign(values[0]):
@@ -42,6 +43,16 @@ func (o Option[T]) wrongValues(d *caddyfile.Dispenser, values []string) error {
 		return d.Errf("%s has %s: %s; %s", o.Name, counted(len(values)), expected, NotSet)
 	}
 	return d.Errf("%s has %s: %s; a value with spaces needs quotes", o.Name, counted(len(values)), expected)
+}
+
+// refuseKeys refuses the text of a key as the value of any option. No option takes one: it is
+// there by mistake, for example because two variables were mixed up, and an error about it
+// would repeat it, or it would be saved with the config.
+func (o Option[T]) refuseKeys(d *caddyfile.Dispenser, values []string) error {
+	if slices.ContainsFunc(values, signer.LooksLikeKey) {
+		return d.Errf("the value of %s looks like a key itself; save the key to a file and name that", o.Name)
+	}
+	return nil
 }
 
 // leastValues returns the minimum number of values that the option takes, according to its

@@ -137,13 +137,14 @@ func (s *Sidecar) Call(endpoint string, data map[string]any) (*Answer, error) {
 
 	// error= in Proxy-Status distinguishes the sidecar's own answers from
 	// PayerMax's. In the cases below, the outcome is certain. With any other
-	// answer, it is unknown.
+	// answer, it is unknown, for example while another process's call with the
+	// same number is in progress.
 	if strings.Contains(proxyStatus, "error=") {
 		if answer.Code == "SYSTEM_ERROR" || answer.Code == "TOO_MANY_REQUEST" {
 			seconds, _ := strconv.Atoi(response.Header.Get("Retry-After"))
 			return nil, NotSentError{answer.Code, time.Duration(max(seconds, 1)) * time.Second}
 		}
-		if response.StatusCode < 500 {
+		if response.StatusCode >= 400 && response.StatusCode < 500 && answer.Code != "CALL_UNDER_WAY" {
 			return nil, RefusedError{*answer}
 		}
 	} else if response.StatusCode == http.StatusOK {

@@ -103,12 +103,13 @@ public final class Checkout {
         }
 
         // error= in Proxy-Status tells the sidecar's own answers from PayerMax's. What
-        // is named here is certain. Whatever else is answered, the outcome is unknown.
+        // is named here is certain. Whatever else is answered, the outcome is unknown,
+        // as it is while another process's call with the same number is under way.
         if (proxyStatus.contains("error=")) {
             if (code.equals("SYSTEM_ERROR") || code.equals("TOO_MANY_REQUEST")) {
                 throw new NotSent(code, response.headers().firstValueAsLong("Retry-After").orElse(1));
             }
-            if (response.statusCode() < 500) {
+            if (response.statusCode() >= 400 && response.statusCode() < 500 && !code.equals("CALL_UNDER_WAY")) {
                 StringBuilder text = new StringBuilder(code + ": " + answer.get("msg"));
                 for (Object error : (List<?>) answer.getOrDefault("errors", List.of())) {
                     Map<?, ?> violation = (Map<?, ?>) error;

@@ -79,10 +79,11 @@ async function call(endpoint, data) {
   if (!code || !proxyStatus.includes('caddy-payermax')) throw new OutcomeUnknown("no answer of PayerMax's")
 
   // error= in Proxy-Status tells the sidecar's own answers from PayerMax's. What
-  // is named here is certain. Whatever else is answered, the outcome is unknown.
+  // is named here is certain. Whatever else is answered, the outcome is unknown,
+  // as it is while another process's call with the same number is under way.
   if (proxyStatus.includes('error=')) {
     if (['SYSTEM_ERROR', 'TOO_MANY_REQUEST'].includes(code)) throw new NotSent(code, Number(headers['retry-after'] ?? 1))
-    if (status < 500) {
+    if (status >= 400 && status < 500 && code !== 'CALL_UNDER_WAY') {
       const lines = (answer.errors ?? []).map((e) => `  ${e.field}: ${e.message}`)
       throw new Refused([`${code}: ${answer.msg}`, ...lines].join('\n'))
     }

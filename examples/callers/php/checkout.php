@@ -81,13 +81,14 @@ function call(string $endpoint, array $data): array
     }
 
     // error= in Proxy-Status tells the sidecar's own answers from PayerMax's. What
-    // is named here is certain. Whatever else is answered, the outcome is unknown.
+    // is named here is certain. Whatever else is answered, the outcome is unknown,
+    // as it is while another process's call with the same number is under way.
     $status = curl_getinfo($curl, CURLINFO_RESPONSE_CODE);
     if (str_contains($proxyStatus, 'error=')) {
         if ($code === 'SYSTEM_ERROR' || $code === 'TOO_MANY_REQUEST') {
             throw new NotSent($code, (int) ($headers['retry-after'] ?? 1));
         }
-        if ($status < 500) {
+        if ($status >= 400 && $status < 500 && $code !== 'CALL_UNDER_WAY') {
             $lines = array_map(fn (array $e): string => "\n  {$e['field']}: {$e['message']}", $answer['errors'] ?? []);
             throw new Refused("$code: {$answer['msg']}" . implode('', $lines));
         }

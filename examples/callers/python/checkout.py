@@ -102,11 +102,12 @@ def call(endpoint, data):
         raise OutcomeUnknown("no answer of PayerMax's")
 
     # error= in Proxy-Status tells the sidecar's own answers from PayerMax's. What
-    # is named here is certain. Whatever else is answered, the outcome is unknown.
+    # is named here is certain. Whatever else is answered, the outcome is unknown,
+    # as it is while another process's call with the same number is under way.
     if "error=" in proxy_status:
         if code in ("SYSTEM_ERROR", "TOO_MANY_REQUEST"):
             raise NotSent(code, float(response.getheader("Retry-After", "1")))
-        if response.status < 500:
+        if 400 <= response.status < 500 and code != "CALL_UNDER_WAY":
             lines = [f"  {e['field']}: {e['message']}" for e in answer.get("errors", [])]
             raise Refused("\n".join([f"{code}: {answer.get('msg')}", *lines]))
     elif response.status == 200:

@@ -3,6 +3,8 @@ package doctor
 import (
 	"strings"
 	"unicode"
+
+	"github.com/caddy-payermax/caddy-payermax/signer"
 )
 
 // withheld stands for a text that might quote a secret.
@@ -20,11 +22,16 @@ func Discreet(text string) string {
 			return withheld
 		}
 	}
+	for _, line := range strings.FieldsFunc(text, func(char rune) bool { return char != '/' && (char == '-' || char == '_' || !isBase64(char)) }) {
+		if signer.LooksLikeKey(strings.TrimLeft(line, "/")) { // whose slashes leave words that are too short to tell
+			return withheld
+		}
+	}
 	return text
 }
 
 // isBase64 reports whether a character is one of base64 in either alphabet. The
-// slash is left out, so that long paths are not taken for keys; keys are long
+// slash is left out, so that long paths are not taken for keys; whole keys are long
 // enough without it.
 func isBase64(char rune) bool {
 	return char < unicode.MaxASCII && (unicode.IsLetter(char) || unicode.IsDigit(char) || strings.ContainsRune("+=_-", char))

@@ -125,7 +125,8 @@ func readDigestInfo(content []byte) signed {
 
 // removePSS undoes the encoding of RFC 8017 section 9.1.1 with a salt of any length. The mask
 // is made with the same hash or, as Java and .NET do unless they are told otherwise, with
-// SHA-1. The more zeros in front of the salt, the less it can be chance.
+// SHA-1. The more zeros in front of the salt, the less it can be chance. Where it can, a zero
+// more or less says nothing, and SHA-256 goes first.
 func removePSS(message []byte, bits int) []signed {
 	length := (bits - 1 + 7) / 8
 	message = message[len(message)-length:]
@@ -148,9 +149,13 @@ func removePSS(message []byte, bits int) []signed {
 			}
 		}
 	}
-	slices.SortStableFunc(readings, func(a, b signed) int {
-		return cmp.Compare(len(a.salt)+a.hash.Size(), len(b.salt)+b.hash.Size())
-	})
+	room := func(r signed) int { // that the salt and the digest take
+		if r.doubtful {
+			return length
+		}
+		return len(r.salt) + r.hash.Size()
+	}
+	slices.SortStableFunc(readings, func(a, b signed) int { return cmp.Compare(room(a), room(b)) })
 	return readings
 }
 

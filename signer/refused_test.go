@@ -188,7 +188,7 @@ func accidents(label string, der []byte) map[string]refused {
 		"hexadecimal":               {new(big.Int).SetBytes(der).Text(16), []string{"hexadecimal", "xxd -r -p"}},
 		"hexadecimal, 0x":           {"0x" + new(big.Int).SetBytes(der).Text(16), []string{"hexadecimal", "without 0x"}},
 		"BEGIN misspelt":            {strings.Replace(block, "BEGIN", "BEGNI", 1), []string{"BEGIN or the END line", "misspelt"}},
-		"END misspelt":              {strings.Replace(block, "END", "EDN", 1), []string{"misspelt"}},
+		"END misspelt":              {strings.Replace(block, "-----END ", "-----EDN ", 1), []string{"misspelt"}},
 		"both misspelt":             {strings.NewReplacer("BEGIN ", "BEGIN_", "END ", "FIN ").Replace(strings.ReplaceAll(block, "BEGIN ", "BGIN ")), []string{"misspelt"}},
 		"six hyphens":               {strings.ReplaceAll(block, "-----", "------"), []string{"more than five hyphens"}},
 		"six hyphens at the end":    {strings.Replace(block, label+"-----\n", label+"------\n", 1), []string{"more than five hyphens"}},

@@ -2,6 +2,7 @@ package signer
 
 import (
 	"bytes"
+	"encoding/asn1"
 	"encoding/base64"
 	"encoding/pem"
 	"errors"
@@ -206,8 +207,8 @@ func isDER(text []byte) bool {
 // a key that also is of the wrong kind should be named as what it is.
 func refuseBinary(der []byte, want role) error {
 	found, err := identify(der)
-	if errors.Is(err, errTrailing) { // a line break, which no program minds
-		found, err = identify(bytes.TrimRight(der, "\r\n"))
+	if errors.Is(err, errTrailing) {
+		found, err = identify(withoutLineBreak(der))
 	}
 	switch {
 	case errors.Is(err, errNotAKey):
@@ -221,6 +222,17 @@ func refuseBinary(der []byte, want role) error {
 		return errors.New("it is binary DER, not text; convert it with: openssl pkey -pubin -inform DER -in FILE -out FILE.pem")
 	}
 	return errors.New("it is binary DER, not text; convert it with: openssl pkcs8 -topk8 -nocrypt -inform DER -in FILE -out FILE.pem")
+}
+
+// withoutLineBreak takes away the line breaks behind DER, which some programs write and none
+// minds. The last byte of the DER may be that of a line break as well.
+func withoutLineBreak(der []byte) []byte {
+	var outer asn1.RawValue
+	rest, err := asn1.Unmarshal(der, &outer)
+	if err != nil || !consistsOf(string(rest), "\r\n") {
+		return der
+	}
+	return outer.FullBytes
 }
 
 // derOfPEM returns the content of the only PEM block (RFC 7468) in text.

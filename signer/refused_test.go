@@ -99,6 +99,12 @@ func edited(t testing.TB, change func(*numbers)) []byte {
 	return derOf(t, n)
 }
 
+// endsIn is a number with another last byte.
+func endsIn(number *big.Int, last byte) *big.Int {
+	changed := new(big.Int).Lsh(new(big.Int).Rsh(number, 8), 8)
+	return changed.Or(changed, big.NewInt(int64(last)))
+}
+
 func certificateDER(t testing.TB) []byte {
 	t.Helper()
 	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour)}
@@ -357,6 +363,7 @@ func TestPrivateKeysRefused(t *testing.T) {
 		"CRT exponent off by one":      {testkeys.OneLine(edited(t, func(n *numbers) { n.Dp = new(big.Int).Add(n.Dp, big.NewInt(1)) })), []string{"inconsistent numbers"}},
 		"CRT coefficient off by one":   {testkeys.OneLine(edited(t, func(n *numbers) { n.Qi = new(big.Int).Add(n.Qi, big.NewInt(1)) })), []string{"inconsistent numbers"}},
 		"negative number":              {testkeys.OneLine(edited(t, func(n *numbers) { n.D = new(big.Int).Neg(n.D) })), []string{"inconsistent numbers"}},
+		"binary, ends like a line":     {string(edited(t, func(n *numbers) { n.Qi = endsIn(n.Qi, '\n') })) + "\r\n", []string{"binary DER, not text", "-inform DER"}},
 		"PKCS#8 with nothing inside":   {testkeys.PEM("PRIVATE KEY", pkcs8Of(t, oidRSA, nil)), []string{"cut short or damaged"}},
 		"PKCS#8 with a public key":     {testkeys.PEM("PRIVATE KEY", pkcs8Of(t, oidRSA, x509.MarshalPKCS1PublicKey(&key.PublicKey))), []string{"cut short or damaged"}},
 		"PKCS#8 with a SET inside":     {testkeys.PEM("PRIVATE KEY", pkcs8Of(t, oidRSA, append([]byte{0x31}, testkeys.PKCS1(key)[1:]...))), []string{"cut short or damaged"}},

@@ -261,6 +261,7 @@ func accidents(label string, der []byte) map[string]refused {
 		"a sentence":                {"My key is in the safe.", []string{"not a key"}},
 		"base64 of PEM, cut":        {testkeys.OneLine([]byte(block))[:401], []string{"does not begin like a key", "copy the key again"}},
 		"base64, its beginning cut": {line[10:], []string{"does not begin like a key"}},
+		"base64 of anything binary": {testkeys.OneLine([]byte(strings.Repeat("(\xb7\x10", 100) + "%2B")), []string{"does not begin like a key"}},
 		"base64 cut by one letter":  {strings.TrimRight(line, "=")[:len(line)/2/4*4+1], []string{"base64 is cut short"}},
 		"nothing in quotes":         {`""`, []string{"not a key"}},
 		"a name without a value":    {"MY_KEY=", []string{"not a key"}},

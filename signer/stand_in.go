@@ -49,8 +49,9 @@ var (
 	onlyBase64 = regexp.MustCompile(`^[A-Za-z0-9+/_\s-]+=*$`)
 	// hexadecimal is bytes in hexadecimal, as they are or as OpenSSL prints them.
 	hexadecimal = regexp.MustCompile(`^(0[xX])?([0-9A-Fa-f]{2}[:\s]*){100,}$`)
-	// percentEncoded are the characters of a key that URLs and forms encode.
-	percentEncoded = regexp.MustCompile(`%(2[BbFf]|3[Dd]|0[AaDd]|20)`)
+	// percentEncoded is a text with one of the characters of a key that URLs and forms encode.
+	// They leave nothing but ASCII: binary data has the same three bytes by chance.
+	percentEncoded = regexp.MustCompile(`^[\s!-~]*%(2[BbFf]|3[Dd]|0[AaDd]|20)[\s!-~]*$`)
 	// begins is what a damaged BEGIN line still has.
 	begins = regexp.MustCompile(`(?i)BEGIN[^A-Za-z]+([A-Z0-9]+[^A-Za-z]+)?(PRIVATE|PUBLIC)[^A-Za-z]+KEY`)
 )

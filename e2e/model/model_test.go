@@ -72,7 +72,8 @@ func modelTime(t *testing.T) time.Duration {
 
 // Whatever happens, in whatever order, the promises hold after each step. A sequence
 // that breaks one is shrunk and written to testdata, where it is tried again each time.
-// For a seed of one's own or longer sequences, see the flags of rapid.
+// The sequences are the same each time, unless MODEL_TIME is a minute or more. For a seed of
+// one's own or longer sequences, see the flags of rapid.
 func TestModel(t *testing.T) {
 	at := newAddresses(t)
 	if flag.Lookup("rapid.seed").Value.String() != "0" || flag.Lookup("rapid.failfile").Value.String() != "" {
@@ -80,8 +81,12 @@ func TestModel(t *testing.T) {
 		return
 	}
 	began, done := time.Now(), new(tally)
-	for time.Since(began) < modelTime(t) && !t.Failed() {
-		require.NoError(t, flag.Set("rapid.checks", strconv.Itoa(1)))
+	require.NoError(t, flag.Set("rapid.checks", strconv.Itoa(1)))
+	t.Cleanup(func() { _ = flag.Set("rapid.seed", "0") })
+	for seed := 1; time.Since(began) < modelTime(t) && !t.Failed(); seed++ {
+		if modelTime(t) < time.Minute {
+			require.NoError(t, flag.Set("rapid.seed", strconv.Itoa(seed)))
+		}
 		rapid.Check(t, func(rt *rapid.T) { done.add(runSequence(rt, at)) })
 	}
 	t.Logf("%v: %s", time.Since(began).Round(time.Second), done)

@@ -125,6 +125,7 @@ func readDigestInfo(content []byte) signed {
 // removePSS undoes the encoding of RFC 8017 section 9.1.1 with a salt of any length. The
 // mask is generated with the same hash or, as is the default in Java and .NET, with
 // SHA-1. The more zeros precede the salt, the less likely is a coincidence.
+// If it may be one, a zero more or less means nothing, and SHA-256 is preferred.
 func removePSS(message []byte, bits int) []signed {
 	length := (bits - 1 + 7) / 8
 	message = message[len(message)-length:]
@@ -147,9 +148,13 @@ func removePSS(message []byte, bits int) []signed {
 			}
 		}
 	}
-	slices.SortStableFunc(readings, func(a, b signed) int {
-		return cmp.Compare(len(a.salt)+a.hash.Size(), len(b.salt)+b.hash.Size())
-	})
+	room := func(r signed) int { // that the salt and the digest take
+		if r.doubtful {
+			return length
+		}
+		return len(r.salt) + r.hash.Size()
+	}
+	slices.SortStableFunc(readings, func(a, b signed) int { return cmp.Compare(room(a), room(b)) })
 	return readings
 }
 

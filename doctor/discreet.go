@@ -3,6 +3,8 @@ package doctor
 import (
 	"strings"
 	"unicode"
+
+	"github.com/caddy-payermax/caddy-payermax/signer"
 )
 
 // withheld replaces a text that might quote a secret.
@@ -17,6 +19,11 @@ func Discreet(text string) string {
 	}
 	for _, word := range strings.FieldsFunc(text, func(char rune) bool { return !isBase64(char) }) {
 		if looksLikeKey(word) {
+			return withheld
+		}
+	}
+	for _, line := range strings.FieldsFunc(text, func(char rune) bool { return char != '/' && (char == '-' || char == '_' || !isBase64(char)) }) {
+		if signer.LooksLikeKey(strings.TrimLeft(line, "/")) { // whose slashes leave words that are too short to tell
 			return withheld
 		}
 	}

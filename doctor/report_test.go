@@ -2,6 +2,8 @@ package doctor
 
 import (
 	"bytes"
+	"crypto/sha512"
+	"encoding/base64"
 	"encoding/json"
 	"strings"
 	"testing"
@@ -68,9 +70,16 @@ func TestSummary(t *testing.T) {
 
 func TestDiscreet(t *testing.T) {
 	key := testkeys.OneLine(testkeys.PKCS8(testkeys.Merchant()))
+	// A hash in place of a key's bytes: the same ones each time. One line of 56 has its slashes
+	// where they leave no long word.
+	sum := sha512.Sum384([]byte("a line"))
+	line := base64.StdEncoding.EncodeToString(sum[:])
+	withSlashes := line[:20] + "/" + line[21:41] + "/" + line[42:]
 	for name, text := range map[string]string{
 		"one line":  "unrecognized directive: " + key,
-		"one piece": `unexpected token "` + key[64:128] + `", at Caddyfile:7`,
+		"one piece": `unexpected token "` + line + `", at Caddyfile:7`,
+		"slashes":   `unexpected token "` + withSlashes + `", at Caddyfile:7`,
+		"a slash":   "unexpected token '/" + withSlashes[1:] + "'",
 		"beginning": "unrecognized directive: " + key[:40],
 		"URL-safe":  "no module " + strings.NewReplacer("+", "-", "/", "_").Replace(key),
 		"PEM":       "expected a path: -----BEGIN PRIVATE KEY-----",

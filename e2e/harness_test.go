@@ -181,7 +181,7 @@ func (s *sidecar) stop(t *testing.T) {
 	}
 	log := string(s.Wait(t, patience))
 	assert.NotContains(t, log, "DATA RACE")
-	assert.NotContains(t, log, "panic")
+	assert.NotRegexp(t, `\bpanic\b`, log) // as a word: the sandbox's key in base64 may have the letters
 	assert.Empty(t, leaks(log))
 }
 

@@ -63,28 +63,29 @@ const batch = 500
 // is signed and in what is passed on. They disagree about many of the refused documents;
 // otherwise, the test would be looking in the wrong places.
 //
-// PARSERS_DURATION is how long the test runs for each kind; the default is 5 s. Each
-// batch of documents has its own seed, and a failure says which PARSERS_SEED repeats that
-// batch alone.
+// It reads the same documents in each run, for 5 s of each kind, and new ones for
+// PARSERS_DURATION if that is set. Each batch of documents has its own seed, and a failure
+// says which PARSERS_SEED repeats that batch alone.
 func TestParsersAgree(t *testing.T) {
-	duration := 5 * time.Second
+	duration, seedOf := 5*time.Second, func(batch uint64) uint64 { return batch }
 	if longer := os.Getenv("PARSERS_DURATION"); longer != "" {
 		var err error
 		duration, err = time.ParseDuration(longer)
 		require.NoError(t, err)
+		seedOf = func(uint64) uint64 { return rand.Uint64() }
 	}
-	seeds := rand.Uint64
 	if again := os.Getenv("PARSERS_SEED"); again != "" {
 		seed, err := strconv.ParseUint(again, 10, 64)
 		require.NoError(t, err)
-		seeds, duration = func() uint64 { return seed }, 0
+		duration, seedOf = 0, func(uint64) uint64 { return seed }
 	}
 	parsers := testparsers.Open(t)
 	for kind, of := range documents {
 		t.Run(kind, func(t *testing.T) {
 			var goOn, refused, disputed int
-			for end := time.Now().Add(duration); time.Now().Before(end) || goOn == 0; {
-				seed := seeds()
+			batches := uint64(0)
+			for end := time.Now().Add(duration); time.Now().Before(end) || goOn == 0; batches++ {
+				seed := seedOf(batches)
 				written, passed, others := writeBatch(of, seed)
 				for i, views := range parsers.Read(t, passed) {
 					if found := testparsers.Disagreement(views, of.decides); found != "" {

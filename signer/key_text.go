@@ -2,6 +2,7 @@ package signer
 
 import (
 	"bytes"
+	"encoding/asn1"
 	"encoding/base64"
 	"encoding/pem"
 	"errors"
@@ -212,7 +213,7 @@ func isDER(text []byte) bool {
 func refuseBinary(der []byte, want role) error {
 	found, err := identify(der)
 	if errors.Is(err, errTrailing) { // perhaps just a line break, which all programs tolerate
-		found, err = identify(bytes.TrimRight(der, "\r\n"))
+		found, err = identify(withoutLineBreak(der))
 	}
 	switch {
 	case errors.Is(err, errNotAKey):
@@ -226,6 +227,17 @@ func refuseBinary(der []byte, want role) error {
 		return errors.New("it is binary DER, not text; convert it with: openssl pkey -pubin -inform DER -in FILE -out FILE.pem")
 	}
 	return errors.New("it is binary DER, not text; convert it with: openssl pkcs8 -topk8 -nocrypt -inform DER -in FILE -out FILE.pem")
+}
+
+// withoutLineBreak removes line breaks after DER, which some programs write and all of them
+// tolerate. The last byte of the DER itself may also look like a line break.
+func withoutLineBreak(der []byte) []byte {
+	var outer asn1.RawValue
+	rest, err := asn1.Unmarshal(der, &outer)
+	if err != nil || !consistsOf(string(rest), "\r\n") {
+		return der
+	}
+	return outer.FullBytes
 }
 
 // derOfPEM returns the content of the only PEM block (RFC 7468) in text.

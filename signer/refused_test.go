@@ -100,6 +100,12 @@ func edited(t testing.TB, change func(*numbers)) []byte {
 	return derOf(t, n)
 }
 
+// endsIn is a number with another last byte.
+func endsIn(number *big.Int, last byte) *big.Int {
+	changed := new(big.Int).Lsh(new(big.Int).Rsh(number, 8), 8)
+	return changed.Or(changed, big.NewInt(int64(last)))
+}
+
 func certificateDER(t testing.TB) []byte {
 	t.Helper()
 	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour)}
@@ -161,7 +167,9 @@ func accidents(label string, der []byte) map[string]refused {
 		"base64, trailing DER":      {testkeys.OneLine(append(bytes.Clone(der), der...)), []string{"after the end of the key"}},
 		"base64 cut":                {line[:len(line)/2/4*4+2], []string{"cut short or damaged"}},
 		"base64 cut, even":          {line[:len(line)/2/4*4], []string{"cut short or damaged"}},
-		"base64, last letter off":   {line[:300] + "%" + line[301:], []string{"not a key"}},
+		"base64 with a stray sign":  {line[:300] + "!" + line[301:], []string{"not a key alone"}},
+		"base64, percent, nothing":  {line[:300] + "%ZZ" + line[303:], []string{"not a key alone"}},
+		"base64, percent-encoded +": {line[:300] + "%2B" + line[301:], []string{"percent-encoding"}},
 		"PEM, damaged armour":       {strings.Replace(block, label+"-----", label+"----", 1), []string{"five hyphens"}},
 		"PEM, small letters":        {strings.ReplaceAll(strings.ReplaceAll(block, "BEGIN "+label, "BEGIN private"), "END "+label, "END private"), []string{"label in the BEGIN line"}},
 		"base64 of PEM with a mark": {testkeys.OneLine([]byte("\xef\xbb\xbf" + block)), []string{"base64 -d FILE"}},
@@ -187,7 +195,7 @@ func accidents(label string, der []byte) map[string]refused {
 		"hexadecimal":               {new(big.Int).SetBytes(der).Text(16), []string{"hexadecimal", "xxd -r -p"}},
 		"hexadecimal, 0x":           {"0x" + new(big.Int).SetBytes(der).Text(16), []string{"hexadecimal", "without 0x"}},
 		"BEGIN misspelt":            {strings.Replace(block, "BEGIN", "BEGNI", 1), []string{"BEGIN or the END line", "misspelt"}},
-		"END misspelt":              {strings.Replace(block, "END", "EDN", 1), []string{"misspelt"}},
+		"END misspelt":              {strings.Replace(block, "-----END ", "-----EDN ", 1), []string{"misspelt"}},
 		"both misspelt":             {strings.NewReplacer("BEGIN ", "BEGIN_", "END ", "FIN ").Replace(strings.ReplaceAll(block, "BEGIN ", "BGIN ")), []string{"misspelt"}},
 		"six hyphens":               {strings.ReplaceAll(block, "-----", "------"), []string{"more than five hyphens"}},
 		"six hyphens at the end":    {strings.Replace(block, label+"-----\n", label+"------\n", 1), []string{"more than five hyphens"}},
@@ -254,6 +262,7 @@ func accidents(label string, der []byte) map[string]refused {
 		"a sentence":                {"My key is in the safe.", []string{"not a key"}},
 		"base64 of PEM, cut":        {testkeys.OneLine([]byte(block))[:401], []string{"does not begin like a key", "copy the key again"}},
 		"base64, its beginning cut": {line[10:], []string{"does not begin like a key"}},
+		"base64 of anything binary": {testkeys.OneLine([]byte(strings.Repeat("(\xb7\x10", 100) + "%2B")), []string{"does not begin like a key"}},
 		"base64 cut by one letter":  {strings.TrimRight(line, "=")[:len(line)/2/4*4+1], []string{"base64 is cut short"}},
 		"nothing in quotes":         {`""`, []string{"not a key"}},
 		"a name without a value":    {"MY_KEY=", []string{"not a key"}},
@@ -356,6 +365,7 @@ func TestPrivateKeysRefused(t *testing.T) {
 		"CRT exponent off by one":      {testkeys.OneLine(edited(t, func(n *numbers) { n.Dp = new(big.Int).Add(n.Dp, big.NewInt(1)) })), []string{"inconsistent numbers"}},
 		"CRT coefficient off by one":   {testkeys.OneLine(edited(t, func(n *numbers) { n.Qi = new(big.Int).Add(n.Qi, big.NewInt(1)) })), []string{"inconsistent numbers"}},
 		"negative number":              {testkeys.OneLine(edited(t, func(n *numbers) { n.D = new(big.Int).Neg(n.D) })), []string{"inconsistent numbers"}},
+		"binary, ends like a line":     {string(edited(t, func(n *numbers) { n.Qi = endsIn(n.Qi, '\n') })) + "\r\n", []string{"binary DER, not text", "-inform DER"}},
 		"PKCS#8 with nothing inside":   {testkeys.PEM("PRIVATE KEY", pkcs8Of(t, oidRSA, nil)), []string{"cut short or damaged"}},
 		"PKCS#8 with a public key":     {testkeys.PEM("PRIVATE KEY", pkcs8Of(t, oidRSA, x509.MarshalPKCS1PublicKey(&key.PublicKey))), []string{"cut short or damaged"}},
 		"PKCS#8 with a SET inside":     {testkeys.PEM("PRIVATE KEY", pkcs8Of(t, oidRSA, append([]byte{0x31}, testkeys.PKCS1(key)[1:]...))), []string{"cut short or damaged"}},

@@ -51,8 +51,9 @@ var (
 	// hexadecimal matches bytes in hexadecimal, with or without colons, as OpenSSL prints
 	// them.
 	hexadecimal = regexp.MustCompile(`^(0[xX])?([0-9A-Fa-f]{2}[:\s]*){100,}$`)
-	// percentEncoded matches those characters of a key that URLs and forms encode.
-	percentEncoded = regexp.MustCompile(`%(2[BbFf]|3[Dd]|0[AaDd]|20)`)
+	// percentEncoded matches a text with one of those characters of a key that URLs and forms
+	// encode. The text must be ASCII: binary data may contain the same three bytes by chance.
+	percentEncoded = regexp.MustCompile(`^[\s!-~]*%(2[BbFf]|3[Dd]|0[AaDd]|20)[\s!-~]*$`)
 	// begins matches what is left of a damaged BEGIN line.
 	begins = regexp.MustCompile(`(?i)BEGIN[^A-Za-z]+([A-Z0-9]+[^A-Za-z]+)?(PRIVATE|PUBLIC)[^A-Za-z]+KEY`)
 )

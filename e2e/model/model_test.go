@@ -71,7 +71,8 @@ func modelTime(t *testing.T) time.Duration {
 }
 
 // Whatever happens, in whatever order, the promises hold after each step. A sequence that breaks
-// one is shrunk and written to testdata, where it is tried again in each run. To set the seed or
+// one is shrunk and written to testdata, where it is tried again in each run. The
+// sequences are the same in each run, unless MODEL_TIME is a minute or more. To set the seed or
 // the length of sequences, use the flags of rapid.
 func TestModel(t *testing.T) {
 	at := newAddresses(t)
@@ -80,8 +81,12 @@ func TestModel(t *testing.T) {
 		return
 	}
 	began, done := time.Now(), new(tally)
-	for time.Since(began) < modelTime(t) && !t.Failed() {
-		require.NoError(t, flag.Set("rapid.checks", strconv.Itoa(1)))
+	require.NoError(t, flag.Set("rapid.checks", strconv.Itoa(1)))
+	t.Cleanup(func() { _ = flag.Set("rapid.seed", "0") })
+	for seed := 1; time.Since(began) < modelTime(t) && !t.Failed(); seed++ {
+		if modelTime(t) < time.Minute {
+			require.NoError(t, flag.Set("rapid.seed", strconv.Itoa(seed)))
+		}
 		rapid.Check(t, func(rt *rapid.T) { done.add(runSequence(rt, at)) })
 	}
 	t.Logf("%v: %s", time.Since(began).Round(time.Second), done)

@@ -50,7 +50,10 @@ func routesOf(routes caddyhttp.RouteList) []any {
 }
 
 func routeOf(route caddyhttp.Route) object {
-	o := object{"match": matchOf(route), "handle": handlersOf(route)}
+	o := object{"handle": handlersOf(route)}
+	if match := matchOf(route); len(match) > 0 {
+		o["match"] = match
+	}
 	if route.Terminal {
 		o["terminal"] = true
 	}

@@ -189,6 +189,36 @@ func TestWaysPastNotifyInJSON(t *testing.T) {
 	}
 }
 
+// What stands in front of a handler that signs is judged alike when the config is loaded,
+// which has loaded it already, and by the doctor, who reads its JSON.
+func TestDoubtsWhereverTheyAreRead(t *testing.T) {
+	signs := strings.ReplaceAll(signing, "private.key", writePrivateKey(t, merchantKey()))
+	calls := strings.Replace(signs, "payermax_sign {", "payermax /aggregate-pay/* {\ngateway uat", 1)
+	const first, changes = "comes first and answers every request", "may change answers after they were checked"
+	for name, test := range map[string]struct{ front, want string }{
+		"nothing":               {"", ""},
+		"forward_auth":          {"forward_auth 127.0.0.1:4000 {\nuri /auth\n}\n", ""},
+		"a proxy":               {"route {\nreverse_proxy 127.0.0.1:3000\n}\n", first},
+		"a proxy that hands on": {"route {\nreverse_proxy 127.0.0.1:3000 {\n@a status 404\nhandle_response @a {\nheader X-A b\n}\n}\n}\n", ""},
+		"an answer":             {"route {\nrespond hi\n}\n", first},
+		"intercept":             {"intercept {\n@a status 500\nhandle_response @a {\nrespond no\n}\n}\n", changes},
+		"intercept, by status":  {"intercept {\n@a status 500\nreplace_status @a 200\n}\n", changes},
+		"a password":            {"basic_auth /shop* {\nu $2a$14$Zkx19XLiW6VYouLHR5NmfOFU0z2GTNmpkT/5qqR7hx4IjWJPDhjvG\n}\n", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			config := "{\nadmin off\n}\n:8080 {\nbind 127.0.0.1\n" + test.front + calls + "}\n"
+			logged, err := testcaddy.Loaded(t, testcaddy.Adapted(t, config))
+			require.NoError(t, err)
+			report := resultsOf(examined(t, config, doctor.Options{Offline: true}), "placement")
+			for _, words := range []string{first, changes} {
+				assert.Equal(t, words == test.want, strings.Contains(logged, words), "%s\n%s", words, logged)
+				found := slices.ContainsFunc(report, func(r doctor.Result) bool { return strings.Contains(r.Message, words) })
+				assert.Equal(t, words == test.want, found, "%s\n%v", words, report)
+			}
+		})
+	}
+}
+
 // A handler that signs and has nothing behind it is an error, unless it is not
 // certain that there is nothing.
 func TestSigningForNothing(t *testing.T) {

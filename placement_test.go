@@ -64,34 +64,35 @@ func TestWaysPastNotify(t *testing.T) {
 		config string
 		want   []string
 	}{
-		"the manual's layout":         {site(notify("/callback*"), "reverse_proxy /callback* 127.0.0.1:3000\n"), nil},
-		"a proxy for the whole site":  {site(notify("/callback*"), app), nil},
-		"no matcher":                  {site(notify(""), app), nil},
-		"two directives":              {site(notify("/a*"), notify("/b*"), app), nil},
-		"a handle beside it":          {site(notify("/callback*"), block("handle", app)), nil},
-		"in a handle that is all":     {site(block("handle", notify("/callback*"), app)), nil},
-		"in a route that is all":      {site(block("route", notify("/callback*"), app)), nil},
-		"guarded by hand":             {site(guard, block("handle /callback*", notify(""), app), block("handle", app)), nil},
-		"several sites":               {host("a.example", notify("/callback*"), app) + host("b.example", "reverse_proxy 127.0.0.1:4000\n"), nil},
-		"two guarded sites":           {host("a.example", notify("/callback*"), app) + host("b.example", guard, app), nil},
-		"errors go to the proxy":      {site(guard, "basic_auth {\nu $2a$14$Zkx19XLiW6VYouLHR5NmfOFU0z2GTNmpkT/5qqR7hx4IjWJPDhjvG\n}\n", notify("/callback*"), block("handle_errors", app)), []string{nothing}},
-		"a named route":               {"&(callback) {\n" + notify("/callback*") + "}\n" + site("invoke callback\n", app), nil},
-		"calls from the same site":    {site(notify("/callback*"), "route {\n"+signs+proxying("https://one.example")+"}\n"), []string{cutOff}},
-		"calls go first":              {site(notify("/callback*"), calls(""), "reverse_proxy /callback* 127.0.0.1:3000\n"), []string{cutOff}},
-		"calls go first, in two":      {site(notify("/callback*"), signs, proxying("https://one.example"), "reverse_proxy /callback* 127.0.0.1:3000\n"), []string{front}},
-		"an answer goes first":        {site(guard, block("route", "respond hi\n", notify("/callback*"), app)), []string{front}},
-		"calls have their own paths":  {site(notify("/callback*"), calls("/aggregate-pay/*"), "reverse_proxy /callback* 127.0.0.1:3000\n"), nil},
-		"calls come last":             {site(block("route", notify("/callback*"), "reverse_proxy /callback* 127.0.0.1:3000\n", calls(""))), nil},
-		"the address has a path":      {"http://:8443/shop* {\nbind 127.0.0.1\n" + notify("/shop/callback*") + app + "}\n", nil},
-		"inside a handle":             {site(block("handle /callback*", notify(""), app), block("handle", app)), []string{forged}},
-		"inside a handle, and no app": {site(block("handle /callback*", notify(""), app)), []string{forged}},
-		"inside handle_path":          {site(block("handle_path /pay/*", notify("/callback*"), app), app), []string{forged}},
-		"inside a route":              {site(block("route /pay/*", notify("/pay/callback*"), app), app), []string{forged}},
-		"one of two inside a handle":  {site(block("handle /a*", notify(""), app), block("handle /b*", notify(""), app)), []string{forged}},
-		"in a route, too late":        {site(block("route", "reverse_proxy /x* 127.0.0.1:3000\n", notify("/callback*"), app)), []string{forged}},
-		"forward_auth sees it first":  {site("forward_auth 127.0.0.1:4000 {\nuri /auth\n}\n", notify("/callback*"), app), []string{forged}},
-		"guard ahead of forward_auth": {site(guard, "forward_auth 127.0.0.1:4000 {\nuri /auth\n}\n", notify("/callback*"), app), nil},
-		"errors get ahead of it":      {site("basic_auth {\nu $2a$14$Zkx19XLiW6VYouLHR5NmfOFU0z2GTNmpkT/5qqR7hx4IjWJPDhjvG\n}\n", notify("/callback*"), block("handle_errors", app)), []string{forged, nothing}},
+		"the manual's layout":            {site(notify("/callback*"), "reverse_proxy /callback* 127.0.0.1:3000\n"), nil},
+		"a proxy for the whole site":     {site(notify("/callback*"), app), nil},
+		"no matcher":                     {site(notify(""), app), nil},
+		"two directives":                 {site(notify("/a*"), notify("/b*"), app), nil},
+		"a handle beside it":             {site(notify("/callback*"), block("handle", app)), nil},
+		"in a handle that is all":        {site(block("handle", notify("/callback*"), app)), nil},
+		"in a route that is all":         {site(block("route", notify("/callback*"), app)), nil},
+		"guarded by hand":                {site(guard, block("handle /callback*", notify(""), app), block("handle", app)), nil},
+		"several sites":                  {host("a.example", notify("/callback*"), app) + host("b.example", "reverse_proxy 127.0.0.1:4000\n"), nil},
+		"two guarded sites":              {host("a.example", notify("/callback*"), app) + host("b.example", guard, app), nil},
+		"errors go to the proxy":         {site(guard, "basic_auth {\nu $2a$14$Zkx19XLiW6VYouLHR5NmfOFU0z2GTNmpkT/5qqR7hx4IjWJPDhjvG\n}\n", notify("/callback*"), block("handle_errors", app)), []string{nothing}},
+		"a named route":                  {"&(callback) {\n" + notify("/callback*") + "}\n" + site("invoke callback\n", app), nil},
+		"calls from the same site":       {site(notify("/callback*"), "route {\n"+signs+proxying("https://one.example")+"}\n"), []string{cutOff}},
+		"calls go first":                 {site(notify("/callback*"), calls(""), "reverse_proxy /callback* 127.0.0.1:3000\n"), []string{cutOff}},
+		"calls go first, in two":         {site(notify("/callback*"), signs, proxying("https://one.example"), "reverse_proxy /callback* 127.0.0.1:3000\n"), []string{front}},
+		"an answer goes first":           {site(guard, block("route", "respond hi\n", notify("/callback*"), app)), []string{front}},
+		"calls have their own paths":     {site(notify("/callback*"), calls("/aggregate-pay/*"), "reverse_proxy /callback* 127.0.0.1:3000\n"), nil},
+		"calls come last":                {site(block("route", notify("/callback*"), "reverse_proxy /callback* 127.0.0.1:3000\n", calls(""))), nil},
+		"the address has a path":         {"http://:8443/shop* {\nbind 127.0.0.1\n" + notify("/shop/callback*") + app + "}\n", nil},
+		"inside a handle":                {site(block("handle /callback*", notify(""), app), block("handle", app)), []string{forged}},
+		"inside a handle, and no app":    {site(block("handle /callback*", notify(""), app)), []string{forged}},
+		"inside handle_path":             {site(block("handle_path /pay/*", notify("/callback*"), app), app), []string{forged}},
+		"inside a route":                 {site(block("route /pay/*", notify("/pay/callback*"), app), app), []string{forged}},
+		"one of two inside a handle":     {site(block("handle /a*", notify(""), app), block("handle /b*", notify(""), app)), []string{forged}},
+		"in a route, too late":           {site(block("route", "reverse_proxy /x* 127.0.0.1:3000\n", notify("/callback*"), app)), []string{forged}},
+		"forward_auth sees it first":     {site("forward_auth 127.0.0.1:4000 {\nuri /auth\n}\n", notify("/callback*"), app), []string{forged}},
+		"guard ahead of forward_auth":    {site(guard, "forward_auth 127.0.0.1:4000 {\nuri /auth\n}\n", notify("/callback*"), app), nil},
+		"errors get ahead of it":         {site("basic_auth {\nu $2a$14$Zkx19XLiW6VYouLHR5NmfOFU0z2GTNmpkT/5qqR7hx4IjWJPDhjvG\n}\n", notify("/callback*"), block("handle_errors", app)), []string{forged, nothing}},
+		"errors of some get ahead of it": {site("basic_auth /callback* {\nu $2a$14$Zkx19XLiW6VYouLHR5NmfOFU0z2GTNmpkT/5qqR7hx4IjWJPDhjvG\n}\n", notify("/callback*"), app, block("handle_errors", app)), []string{forged}},
 		"errors of one of two sites": {host("a.example", notify("/callback*"), app, block("handle_errors", app)) +
 			host("b.example", "respond hi\n"), nil},
 		"nothing behind it":          {site(notify("/callback*")), []string{nothing}},
@@ -184,6 +185,36 @@ func TestWaysPastNotifyInJSON(t *testing.T) {
 			logged, err := testcaddy.Loaded(t, tree)
 			require.NoError(t, err)
 			assert.Equal(t, test.warned, strings.Contains(logged, forged), logged)
+		})
+	}
+}
+
+// A handler in front of one that signs is judged alike when the config is loaded, where it has
+// been provisioned already, and by the doctor, which reads its JSON.
+func TestDoubtsWhereverTheyAreRead(t *testing.T) {
+	signs := strings.ReplaceAll(signing, "private.key", writePrivateKey(t, merchantKey()))
+	calls := strings.Replace(signs, "payermax_sign {", "payermax /aggregate-pay/* {\ngateway uat", 1)
+	const first, changes = "comes first and answers every request", "may change answers after they were checked"
+	for name, test := range map[string]struct{ front, want string }{
+		"nothing":               {"", ""},
+		"forward_auth":          {"forward_auth 127.0.0.1:4000 {\nuri /auth\n}\n", ""},
+		"a proxy":               {"route {\nreverse_proxy 127.0.0.1:3000\n}\n", first},
+		"a proxy that hands on": {"route {\nreverse_proxy 127.0.0.1:3000 {\n@a status 404\nhandle_response @a {\nheader X-A b\n}\n}\n}\n", ""},
+		"an answer":             {"route {\nrespond hi\n}\n", first},
+		"intercept":             {"intercept {\n@a status 500\nhandle_response @a {\nrespond no\n}\n}\n", changes},
+		"intercept, by status":  {"intercept {\n@a status 500\nreplace_status @a 200\n}\n", changes},
+		"a password":            {"basic_auth /shop* {\nu $2a$14$Zkx19XLiW6VYouLHR5NmfOFU0z2GTNmpkT/5qqR7hx4IjWJPDhjvG\n}\n", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			config := "{\nadmin off\n}\n:8080 {\nbind 127.0.0.1\n" + test.front + calls + "}\n"
+			logged, err := testcaddy.Loaded(t, testcaddy.Adapted(t, config))
+			require.NoError(t, err)
+			report := resultsOf(examined(t, config, doctor.Options{Offline: true}), "placement")
+			for _, words := range []string{first, changes} {
+				assert.Equal(t, words == test.want, strings.Contains(logged, words), "%s\n%s", words, logged)
+				found := slices.ContainsFunc(report, func(r doctor.Result) bool { return strings.Contains(r.Message, words) })
+				assert.Equal(t, words == test.want, found, "%s\n%v", words, report)
+			}
 		})
 	}
 }

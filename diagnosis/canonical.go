@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -73,6 +74,19 @@ func webSignatures(body []byte) candidates {
 			before = append(before, '.')
 			if !yield(finding, base64.RawURLEncoding.AppendEncode(slices.Clip(before), body)) || !yield(finding, slices.Concat(before, body)) {
 				return
+			}
+		}
+	}
+}
+
+// named yields the body as the value of a form's only field.
+func named(body []byte) candidates {
+	return func(yield func(Finding, []byte) bool) {
+		for _, name := range []string{"data", "body", "json", "params", "param", "content", "biz_content", "bizContent", "request", "payload"} {
+			for _, value := range []string{string(body), url.QueryEscape(string(body))} {
+				if !yield(Finding{QueryString, "The signature covers this body as the value of a form's field, behind a name such as data=. Sign the JSON as it is sent, and nothing in front of it."}, []byte(name+"="+value)) {
+					return
+				}
 			}
 		}
 	}

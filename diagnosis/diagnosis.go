@@ -56,7 +56,7 @@ const (
 	LineEndings Cause = "line-endings"
 	// ByteOrderMark: a UTF-8 byte order mark was added or removed.
 	ByteOrderMark Cause = "byte-order-mark"
-	// WhiteSpace: white space around the body was removed.
+	// WhiteSpace: white space around the body was added or removed, or all of it was removed.
 	WhiteSpace Cause = "white-space"
 	// Compressed: the body at hand is compressed, what was signed is not.
 	Compressed Cause = "compressed"
@@ -74,6 +74,9 @@ const (
 	JSONString Cause = "json-string"
 	// URLEncoded: the body was signed in URL encoding, or the other way round.
 	URLEncoded Cause = "url-encoded"
+	// HTMLEncoded: the body was signed with the character references of HTML, or the
+	// other way round.
+	HTMLEncoded Cause = "html-encoded"
 	// Base64Encoded: the body was signed in base64, or the other way round.
 	Base64Encoded Cause = "base64-encoded"
 	// QueryString: name=value pairs were signed, not the JSON.

@@ -6,13 +6,17 @@ import (
 	"compress/zlib"
 	"encoding/base64"
 	"encoding/json"
+	"html"
 	"io"
 	"net/url"
+	"slices"
 	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
 
+	"golang.org/x/text/encoding/charmap"
 	"golang.org/x/text/encoding/simplifiedchinese"
+	"golang.org/x/text/unicode/norm"
 )
 
 // maxInflated is the maximum size of a decompressed body, in bytes.
@@ -21,7 +25,7 @@ const maxInflated = 4 << 20
 // encodings yields the body in other encodings, and the body inside its own encoding.
 func encodings(body []byte) candidates {
 	return func(yield func(Finding, []byte) bool) {
-		_ = decompressed(body, yield) && urlEncoded(body, yield) && base64Encoded(body, yield) && jsonString(body, yield) && digests(body, yield)
+		_ = decompressed(body, yield) && urlEncoded(body, yield) && htmlEncoded(body, yield) && base64Encoded(body, yield) && jsonString(body, yield) && digests(body, yield)
 	}
 }
 
@@ -82,6 +86,28 @@ func lowerEscapes(text string) string {
 		}
 	}
 	return string(lower)
+}
+
+// htmlEncoded yields the body with the character references that filters against cross-site
+// scripting insert, and without them.
+func htmlEncoded(body []byte, yield func(Finding, []byte) bool) bool {
+	finding := Finding{HTMLEncoded, "The signature covers this body with HTML's character references, such as &quot; or &amp;, as a filter against cross-site scripting writes them. Sign the JSON as it is sent, and encode where a page is made."}
+	markup := []string{"&", "&amp;", "<", "&lt;", ">", "&gt;"}
+	for _, further := range [][]string{
+		{},                             // htmlspecialchars of PHP with ENT_NOQUOTES
+		{`"`, "&quot;"},                // StringEscapeUtils of Java, and PHP before 8.1
+		{`"`, "&quot;", "'", "&#39;"},  // Spring, Lodash
+		{`"`, "&quot;", "'", "&#039;"}, // htmlspecialchars of PHP
+		{`"`, "&quot;", "'", "&#x27;"}, // Python, .NET
+		{`"`, "&quot;", "'", "&#x27;", "/", "&#x2F;"}, // OWASP's rules
+		{`"`, "&quot;", "'", "&apos;"},                // XML
+		{`"`, "&#34;", "'", "&#39;"},                  // Go
+	} {
+		if !yield(finding, []byte(strings.NewReplacer(slices.Concat(markup, further)...).Replace(string(body)))) {
+			return false
+		}
+	}
+	return yield(Finding{HTMLEncoded, "This body has HTML's character references, such as &quot;, and the signature covers it without them." + exactBytes}, []byte(html.UnescapeString(string(body))))
 }
 
 // base64Encoded yields the body in base64, on one line or wrapped, and its decoded
@@ -162,7 +188,9 @@ func characterSets(body []byte) candidates {
 			{"Latin-1, in which other characters become question marks", toLatin1},
 			{"ASCII, the default of Java in many containers, in which other characters become question marks", toASCII},
 			{"GBK, the default of Java and of editors on some Chinese systems, in which other characters become question marks", toGBK},
+			{"Windows-1252, in which other characters become question marks", toWindows1252},
 			{"UTF-8 twice, because it was read as Latin-1 in between", func(text string) []byte { return fromLatin1([]byte(text)) }},
+			{"UTF-8 twice, because it was read as Windows-1252 in between", fromWindows1252},
 			{"UTF-16", func(text string) []byte { return toUTF16(text, 0, 1) }},
 			{"UTF-16", func(text string) []byte { return toUTF16(text, 1, 0) }},
 			{"UTF-16", func(text string) []byte { return toUTF16("\ufeff"+text, 0, 1) }},
@@ -172,7 +200,35 @@ func characterSets(body []byte) candidates {
 				return
 			}
 		}
+		for _, form := range []norm.Form{norm.NFD, norm.NFC} {
+			if !yield(Finding{CharacterSet, "The signature covers this text in another of Unicode's normal forms: accents are parts of their letters in one, and characters of their own in the other." + exactBytes}, form.Bytes(body)) {
+				return
+			}
+		}
 	}
+}
+
+// toWindows1252 encodes a text like Java's getBytes() on some Windows systems.
+func toWindows1252(text string) []byte {
+	encoded := make([]byte, 0, len(text))
+	for _, r := range text {
+		b, ok := charmap.Windows1252.EncodeRune(r)
+		if !ok {
+			b = '?'
+		}
+		encoded = append(encoded, b)
+	}
+	return encoded
+}
+
+// fromWindows1252 returns, in UTF-8, the text that a program sees if it reads UTF-8 as
+// Windows-1252.
+func fromWindows1252(text string) []byte {
+	var decoded []byte
+	for i := range len(text) {
+		decoded = utf8.AppendRune(decoded, charmap.Windows1252.DecodeByte(text[i]))
+	}
+	return decoded
 }
 
 // toLatin1 encodes a text like Java's getBytes(ISO_8859_1).

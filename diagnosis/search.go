@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+	"strings"
 )
 
 // The bounds of a search.
@@ -25,7 +26,7 @@ const (
 type candidates = iter.Seq2[Finding, []byte]
 
 // suspects are the usual mistakes, the cheapest to try first.
-var suspects = []func(body []byte) candidates{ends, placeholders, encodings, characterSets, rewritten, dataTwice, dataOnce, webSignatures, canonicalTexts, reordered, restamped}
+var suspects = []func(body []byte) candidates{ends, placeholders, encodings, characterSets, rewritten, dataTwice, dataOnce, named, webSignatures, canonicalTexts, reordered, restamped}
 
 // search finds the signed body among those that the usual mistakes would produce from
 // this one. Hashing is enough, since the signature reveals its digest.
@@ -138,8 +139,29 @@ func ends(body []byte) candidates {
 		if len(joined) < len(unix) && !yield(Finding{LineEndings, "The signature covers this body with its lines joined, as a loop over readLine joins them." + exactBytes}, joined) {
 			return
 		}
-		yield(Finding{WhiteSpace, "The signature covers this body without the white space around it." + exactBytes}, bytes.TrimSpace(bare))
+		if !yield(Finding{WhiteSpace, "The signature covers this body without the white space around it." + exactBytes}, bytes.TrimSpace(bare)) ||
+			!yield(Finding{WhiteSpace, "The signature covers this body without any white space, even in texts, as replaceAll(\"\\\\s\", \"\") leaves it." + exactBytes}, withoutSpace(body)) {
+			return
+		}
+		for _, what := range []struct{ text, name string }{{" ", "a space"}, {"\t", "a tab"}, {"\x00", "a NUL"}, {"\u00a0", "a no-break space"}, {"\u200b", "a zero-width space"}} {
+			around := []byte(what.text)
+			for _, spaced := range [][]byte{slices.Concat(body, around), slices.Concat(around, body), slices.Concat(around, body, around)} {
+				if !yield(Finding{WhiteSpace, "The signature covers this body with " + what.name + " in front of it or behind it." + exactBytes}, spaced) {
+					return
+				}
+			}
+		}
 	}
+}
+
+// withoutSpace returns a text without the characters that \s matches in a regular expression.
+func withoutSpace(text []byte) []byte {
+	return bytes.Map(func(r rune) rune {
+		if strings.ContainsRune(" \t\n\v\f\r", r) {
+			return -1
+		}
+		return r
+	}, text)
 }
 
 // variant is a part of a body in one of its forms; without a cause it is unchanged.

@@ -20,6 +20,13 @@ import (
 // ErrProcessEnds is the cause of a context that ends because the grace period is over.
 var ErrProcessEnds = errors.New("the process ends")
 
+// What a reverse proxy does not say: if it cannot pass on all of an answer, it panics with
+// http.ErrAbortHandler, whatever the reason.
+var (
+	errBrokenOff = errors.New("the answer breaks off after its header")
+	errTooLarge  = errors.New("the answer is larger than 1 MiB, or than the available memory")
+)
+
 // StatusClientClosedRequest is what Caddy records if the client has gone away.
 const StatusClientClosedRequest = 499
 
@@ -32,7 +39,7 @@ var lasting = []string{"tls_certificate_error", "proxy_configuration_error", "ht
 // arrived of the answer. err is the error of the next handler, or nil if it did not return
 // one.
 func (d *Delivery) Failed(ctx context.Context, a *reply.Answer, err error) *reply.Refusal {
-	f := &reply.Refusal{Cause: d.cause(err), Status: http.StatusBadGateway, ProxyError: d.proxyError(ctx, a, err)}
+	f := &reply.Refusal{Cause: d.cause(ctx, a, err), Status: http.StatusBadGateway, ProxyError: d.proxyError(ctx, a, err)}
 	switch f.ProxyError {
 	case "connection_timeout", "dns_timeout", "http_response_timeout":
 		f.Status = http.StatusGatewayTimeout
@@ -83,10 +90,17 @@ func NotSentInTime(cause error) *reply.Refusal {
 }
 
 // cause returns the part of err that may be logged. The reverse proxy's error names at most
-// one reason why there is no connection, and no reason if the time was over before.
-func (d *Delivery) cause(err error) error {
-	err = withoutProxy(err)
-	if d.written.Load() {
+// one reason why there is no connection, and no reason if the time was over before, or if the
+// answer has begun.
+func (d *Delivery) cause(ctx context.Context, a *reply.Answer, err error) error {
+	switch err = withoutProxy(err); {
+	case context.Cause(ctx) == ErrProcessEnds:
+		return ErrProcessEnds // whatever its end has interrupted
+	case a.TooLarge:
+		return errTooLarge
+	case err == http.ErrAbortHandler:
+		return withReason(errBrokenOff, ctx.Err())
+	case d.written.Load():
 		return err
 	}
 	if noted := d.present().connectError.Load(); noted != nil {
@@ -95,12 +109,12 @@ func (d *Delivery) cause(err error) error {
 	return d.present().inHandshake(err)
 }
 
-// withReason adds a reason to an error, unless the error already contains it.
+// withReason adds a reason, if there is one, to an error, unless the error already contains it.
 func withReason(err, reason error) error {
 	switch {
 	case err == nil:
 		return reason
-	case strings.Contains(err.Error(), reason.Error()):
+	case reason == nil, strings.Contains(err.Error(), reason.Error()):
 		return err
 	}
 	return fmt.Errorf("%w: %w", err, reason)

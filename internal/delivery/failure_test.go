@@ -220,7 +220,7 @@ func TestFailedInHandshake(t *testing.T) {
 			assert.Equal(t, test.proxyError, f.ProxyError)
 
 			d.watch().TLSHandshakeDone(tls.ConnectionState{}, nil)
-			assert.Equal(t, test.err, d.cause(test.err), "TLS has begun on another connection")
+			assert.Equal(t, test.err, d.cause(t.Context(), &reply.Answer{}, test.err), "TLS has begun on another connection")
 		})
 	}
 }
@@ -291,6 +291,33 @@ func TestCauseIsTheReasonItself(t *testing.T) {
 			d.watch().ConnectDone("tcp", "", refused)
 		}
 		assert.EqualError(t, d.Failed(t.Context(), &reply.Answer{}, err).Cause, want)
+	}
+}
+
+// A reverse proxy does not say why it has given up an answer, or that this process ends.
+func TestCauseIsNotThatOfTheProxyAlone(t *testing.T) {
+	late, cancelLate := context.WithDeadline(t.Context(), time.Now())
+	defer cancelLate()
+	gone, leave := context.WithCancel(t.Context())
+	leave()
+	ending, end := context.WithCancelCause(t.Context())
+	end(ErrProcessEnds)
+
+	for want, test := range map[string]struct {
+		ctx     context.Context
+		arrived reply.Answer
+		err     error
+	}{
+		"the answer breaks off after its header":                            {t.Context(), reply.Answer{Status: 200}, http.ErrAbortHandler},
+		"the answer breaks off after its header: context deadline exceeded": {late, reply.Answer{Status: 200}, http.ErrAbortHandler},
+		"the answer breaks off after its header: context canceled":          {gone, reply.Answer{Status: 200}, http.ErrAbortHandler},
+		"the answer is larger than 1 MiB, or than the available memory":     {t.Context(), reply.Answer{Status: 200, TooLarge: true}, http.ErrAbortHandler},
+		"the process ends": {ending, reply.Answer{}, caddyhttp.Error(http.StatusBadGateway, errors.New("the exchange failed"))},
+	} {
+		d := new(Delivery)
+		d.connecting.Store(true)
+		d.written.Store(true)
+		assert.EqualError(t, d.Failed(test.ctx, &test.arrived, test.err).Cause, want)
 	}
 }
 

@@ -50,7 +50,10 @@ func routesOf(routes caddyhttp.RouteList) []any {
 }
 
 func routeOf(route caddyhttp.Route) object {
-	o := object{"match": matchOf(route), "handle": handlersOf(route)}
+	o := object{"handle": handlersOf(route)}
+	if match := matchOf(route); len(match) > 0 {
+		o["match"] = match
+	}
 	if route.Terminal {
 		o["terminal"] = true
 	}
@@ -107,11 +110,18 @@ func loadedHandler(handler caddyhttp.MiddlewareHandler) object {
 			upstreams = append(upstreams, object{"dial": upstream.Dial})
 		}
 		o["upstreams"] = upstreams
+		if answered := answersOf(handler.HandleResponse); answered != nil {
+			o["handle_response"] = answered
+		}
 		o["transport"] = object{"protocol": moduleName(handler.Transport)}
 		if secure, ok := handler.Transport.(reverseproxy.TLSTransport); ok && secure.TLSEnabled() {
 			o["transport"].(object)["tls"] = objectOf(decoded(handler.Transport))["tls"]
 		}
-	case *rewrite.Rewrite, *caddyhttp.StaticResponse, *headers.Handler, *intercept.Intercept:
+	case *intercept.Intercept:
+		if answered := answersOf(handler.HandleResponse); answered != nil {
+			o["handle_response"] = answered
+		}
+	case *rewrite.Rewrite, *caddyhttp.StaticResponse, *headers.Handler:
 		maps.Copy(o, objectOf(decoded(handler)))
 	default:
 		if passes := objectOf(decoded(handler))["pass_thru"]; passes != nil {
@@ -119,6 +129,15 @@ func loadedHandler(handler caddyhttp.MiddlewareHandler) object {
 		}
 	}
 	return o
+}
+
+// answersOf returns the routes by which a handler deals with what another has answered.
+func answersOf(handlers []caddyhttp.ResponseHandler) []any {
+	var list []any
+	for _, handler := range handlers {
+		list = append(list, object{"routes": routesOf(handler.Routes)})
+	}
+	return list
 }
 
 func moduleName(module any) string {

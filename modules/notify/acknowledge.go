@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"reflect"
+	"regexp"
 	"slices"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -57,10 +58,38 @@ func (n *Handler) lacks(received *reply.Answer, isCut bool) []zap.Field {
 		return nil
 	case !received.IsSuccess():
 		return why(unavailable, "the application answered with a status other than 2xx")
+	case isObscure(received):
+		return why(unavailable, "the application answered with status 2xx, but its body may say that it refuses: it is compressed, or has a code and is not JSON; it may omit the body, or write "+acknowledgement+" and nothing else")
 	case refuses(received):
 		return why(unavailable, "the application answered with status 2xx, but with a code other than SUCCESS or a bizCode other than 0000 in its body; it may omit the body, or write "+acknowledgement)
 	}
 	return nil
+}
+
+// writesCode matches a code in a body that is not JSON: in any quotes or without them, as
+// Python and JavaScript show an object.
+var writesCode = regexp.MustCompile(`(?is)\{(.*,)?\s*["']?(biz[\s_-]*)?code["']?\s*:`)
+
+// isObscure reports whether a body cannot be read, but may say that the application refuses:
+// it is compressed, or it has a code and is not JSON. A PHP page can print a warning before
+// its object, a framework can append a comment, and a program that fails can cut it short.
+func isObscure(received *reply.Answer) bool {
+	if protocol.IsCoded(received.Header()) {
+		return true
+	}
+	said := saidIn(received.Body)
+	return !json.Valid(said) && writesCode.Match(bytes.ReplaceAll(said, []byte{0}, nil)) // or in UTF-16
+}
+
+// saidIn returns what a body says: without a byte order mark and, if an object was encoded
+// twice, the inner text.
+func saidIn(body []byte) []byte {
+	body = bytes.TrimPrefix(body, []byte("\xef\xbb\xbf"))
+	var inner string
+	if json.Unmarshal(body, &inner) == nil && inner != "" {
+		return []byte(inner)
+	}
+	return body
 }
 
 // refuses reports whether an application that answers with a 2xx says in its body that it has
@@ -71,10 +100,7 @@ func (n *Handler) lacks(received *reply.Answer, isCut bool) []zap.Field {
 // code twice, or has a member that a parser could take for the code: parsers differ in which
 // one they read.
 func refuses(received *reply.Answer) bool {
-	if protocol.IsCoded(received.Header()) {
-		return true
-	}
-	codes, bizCodes := codesOf(bytes.TrimPrefix(received.Body, []byte("\xef\xbb\xbf")))
+	codes, bizCodes := codesOf(saidIn(received.Body))
 	saysOther := func(values []any, accepts string) bool {
 		return slices.ContainsFunc(values, func(value any) bool {
 			return value != nil && value != accepts || !reflect.DeepEqual(value, values[0])

@@ -114,7 +114,8 @@ type Handler struct {
 	// PayerMax then delivers the notification again after 30 seconds, 5 minutes, 10
 	// minutes, 1 hour and 12 hours. A 2xx whose body is a JSON object with a `code`
 	// other than `SUCCESS`, or a `bizCode` other than `0000`, counts as an error: that is
-	// how applications written for PayerMax refuse a notification. Do not use `after` if
+	// how applications written for PayerMax refuse a notification. So does a body with
+	// either that is not JSON, such as one behind a warning of PHP. Do not use `after` if
 	// yours refuses with an empty 2xx, as PayerMax's plugin for WooCommerce does.
 	Ack string `json:"ack,omitempty"`
 

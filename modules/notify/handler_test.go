@@ -174,6 +174,15 @@ type broken struct{}
 
 func (broken) Read([]byte) (int, error) { return 0, errors.New("CANARY") }
 
+// utf16LE writes ASCII as Windows programs do.
+func utf16LE(text string) string {
+	encoded := "\xff\xfe"
+	for _, c := range []byte(text) {
+		encoded += string([]byte{c, 0})
+	}
+	return encoded
+}
+
 func TestNotifyAckAfter(t *testing.T) {
 	n := newHandler(t, ackAfterwards)
 	for _, test := range []struct {
@@ -214,6 +223,18 @@ func TestNotifyAckAfter(t *testing.T) {
 		{"200 with a code deeper down", saying(`{"result":{"code":"FAIL"}}`), 200, true},
 		{"200 without a code", saying(`{"ok":false}`), 200, true},
 		{"200 with a list", saying(`[{"code":"FAIL"}]`), 200, true},
+		{"200 that says FAIL behind a warning", saying("<br />\n<b>Warning</b>: Undefined variable $x in callback.php\n" + `{"code":"FAIL"}`), 503, false},
+		{"200 that says FAIL before a comment", saying(`{"code":"FAIL","msg":""}` + "\n<!-- 3 ms -->"), 503, false},
+		{"200 that says something, and more", saying(acknowledgement + acknowledgement), 503, false},
+		{"200 that says FAIL and is cut short", saying(`{"msg":"", "biz_code" : "9998"`), 503, false},
+		{"200 that says FAIL as Python shows it", saying(`{'msg': None, 'code': 'FAIL'}`), 503, false},
+		{"200 that says FAIL as JavaScript shows it", saying(`{code: 'FAIL'}`), 503, false},
+		{"200 that says FAIL in UTF-16", saying(utf16LE(`{"code":"FAIL"}`)), 503, false},
+		{"200 that says FAIL, encoded twice", saying(`"{\"code\":\"FAIL\"}"`), 503, false},
+		{"200 that says SUCCESS, encoded twice", saying(`"{\"code\":\"SUCCESS\"}"`), 200, true},
+		{"200 with a text", saying("status code: 200"), 200, true},
+		{"200 with a page", saying("<html><style>code{color:red}</style>Postal code: {12}</html>"), 200, true},
+		{"200 with null", saying(`null`), 200, true},
 		{"200 that cannot be read", func(w http.ResponseWriter, r *http.Request) error {
 			assert.Equal(t, "identity", r.Header.Get("Accept-Encoding"))
 			w.Header().Set("Content-Encoding", "gzip")

@@ -59,13 +59,14 @@ func TestNotifyNamesTheCause(t *testing.T) {
 		"an error of Caddy's, of no status": {func(http.ResponseWriter, *http.Request) error {
 			return caddyhttp.HandlerError{Err: errors.New("canary")}
 		}, nil, "destination_unavailable", "failed with status 500", ""},
-		"no upstream":           {failing(503, errors.New("canary")), nil, "destination_unavailable", "no upstream", ""},
-		"another handler":       {failing(413, errors.New("canary")), nil, "destination_unavailable", "failed with status 413", ""},
-		"an error of no status": {failingWith(errors.New("canary")), nil, "destination_unavailable", "failed with status 500", ""},
-		"nobody answers":        {func(http.ResponseWriter, *http.Request) error { return nil }, nil, "destination_unavailable", "no handler", ""},
-		"an answer is cut":      {cutOff, int64(200), "http_response_incomplete", "is incomplete", ""},
-		"an error's status":     {answering(500), int64(500), "destination_unavailable", "other than 2xx", "ack after"},
-		"it says FAIL":          {saying(`{"code":"canary"}`), int64(200), "destination_unavailable", "a code other than SUCCESS", "ack after"},
+		"no upstream":            {failing(503, errors.New("canary")), nil, "destination_unavailable", "no upstream", ""},
+		"another handler":        {failing(413, errors.New("canary")), nil, "destination_unavailable", "failed with status 413", ""},
+		"an error of no status":  {failingWith(errors.New("canary")), nil, "destination_unavailable", "failed with status 500", ""},
+		"nobody answers":         {func(http.ResponseWriter, *http.Request) error { return nil }, nil, "destination_unavailable", "no handler", ""},
+		"an answer is cut":       {cutOff, int64(200), "http_response_incomplete", "is incomplete", ""},
+		"an error's status":      {answering(500), int64(500), "destination_unavailable", "other than 2xx", "ack after"},
+		"it says FAIL, and more": {saying(`{"code":"canary"}.`), int64(200), "destination_unavailable", "is not JSON", "ack after"},
+		"it says FAIL":           {saying(`{"code":"canary"}`), int64(200), "destination_unavailable", "a code other than SUCCESS", "ack after"},
 	} {
 		for option, options := range map[string][]func(*Handler){"plain": nil, "ack after": {ackAfterwards}, "duplicates": {guarded}} {
 			if test.only != "" && test.only != option {

@@ -3,6 +3,7 @@ package commands
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net"
 	"path/filepath"
@@ -28,6 +29,36 @@ func TestDemoSharesNoPort(t *testing.T) {
 	free, err := freePort()
 	require.NoError(t, err)
 	assert.NoError(t, checkFree(free))
+}
+
+// A port that was free when it was chosen can be taken before Caddy listens on it. Then other
+// ports are tried.
+func TestDemoTriesOtherPorts(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer taken.Close()
+	inUse := caddy.Load(fmt.Appendf(nil, `{"admin":{"disabled":true},"apps":{"http":{"servers":{"demo":{"listen":[%q]}}}}}`, taken.Addr()), true)
+	require.Error(t, inUse)
+
+	for name, test := range map[string]struct {
+		errs  []error // of the attempts, in order
+		calls int
+		want  error
+	}{
+		"free":              {[]error{nil}, 1, nil},
+		"taken twice":       {[]error{inUse, inUse, nil}, 3, nil},
+		"another error":     {[]error{io.EOF}, 1, io.EOF},
+		"taken, then wrong": {[]error{inUse, io.EOF}, 2, io.EOF},
+		"always taken":      {[]error{inUse, inUse, inUse, inUse, inUse}, 5, inUse},
+	} {
+		calls := 0
+		err := unlessTaken(func() error {
+			calls++
+			return test.errs[calls-1]
+		})
+		assert.Equal(t, test.want, err, name)
+		assert.Equal(t, test.calls, calls, name)
+	}
 }
 
 // An interrupted demonstration ends without an error.

@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"os"
 	"strconv"
+	"strings"
+	"syscall"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -116,18 +118,34 @@ func (d *demo) startGateway(k *demoKeys) (*http.Server, error) {
 
 // startSidecar runs the Caddyfile in this process and returns the sidecar's
 // address.
-func (d *demo) startSidecar(k *demoKeys, gateway string, s *shopfront) (string, error) {
+func (d *demo) startSidecar(k *demoKeys, gateway string, s *shopfront) (address string, err error) {
+	if d.port != 0 {
+		if err := checkFree(int(d.port)); err != nil {
+			return "", err
+		}
+	}
+	err = unlessTaken(func() error {
+		address, err = d.runCaddyfile(k, gateway, s)
+		return err
+	})
+	return address, err
+}
+
+// runCaddyfile runs the Caddyfile on the port of --port, or on a free one, and on free ports
+// for probes and notifications. It returns the sidecar's address.
+func (d *demo) runCaddyfile(k *demoKeys, gateway string, s *shopfront) (string, error) {
 	port := int(d.port)
 	if port == 0 {
 		var err error
 		if port, err = freePort(); err != nil {
 			return "", err
 		}
-	} else if err := checkFree(port); err != nil {
-		return "", err
 	}
 	healthPort, err := freePort()
 	if err != nil {
+		return "", err
+	}
+	if s.callbackPort, err = freePort(); err != nil {
 		return "", err
 	}
 	for name, value := range map[string]string{
@@ -209,6 +227,18 @@ func checkFree(port int) error {
 		return fmt.Errorf("%w; stop the program that listens there, or choose another port; --port 0 uses any free one", err)
 	}
 	return listener.Close()
+}
+
+// unlessTaken calls start, and calls it again if another program has taken a port between
+// freePort and start. It gives up after five attempts. It looks for the text of the error,
+// because Caddy does not wrap it.
+func unlessTaken(start func() error) error {
+	for left := 5; ; left-- {
+		err := start()
+		if left == 1 || err == nil || !strings.Contains(err.Error(), syscall.EADDRINUSE.Error()) {
+			return err
+		}
+	}
 }
 
 // freePort returns a port that was free when it was checked.

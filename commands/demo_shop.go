@@ -17,12 +17,12 @@ type shopfront struct {
 	// buyers and callbacks listen from the beginning, to reserve their ports, and are served
 	// once the sidecar runs.
 	buyers, callbacks net.Listener
-	// callbackPort is the port of payermax_notify.
+	// callbackPort is the port of payermax_notify. It is chosen when the sidecar starts.
 	callbackPort int
 	servers      []*http.Server
 }
 
-// openShop reserves the ports of the shop.
+// openShop listens on the ports of the shop.
 func (d *demo) openShop(gateway string) (s *shopfront, err error) {
 	s = &shopfront{gateway: gateway}
 	defer func() {
@@ -33,10 +33,7 @@ func (d *demo) openShop(gateway string) (s *shopfront, err error) {
 	if s.buyers, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
 		return s, err
 	}
-	if s.callbacks, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
-		return s, err
-	}
-	s.callbackPort, err = freePort()
+	s.callbacks, err = net.Listen("tcp", "127.0.0.1:0")
 	return s, err
 }
 

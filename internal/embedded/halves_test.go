@@ -11,7 +11,7 @@ func TestMismatch(t *testing.T) {
 	only := func(appID string, merchantNos ...string) []Addressees {
 		return []Addressees{{AppIDs: []string{appID}, MerchantNos: merchantNos}}
 	}
-	const other = "of no merchant of the sandbox"
+	const other = "not that of a merchant of the sandbox"
 	for name, test := range map[string]struct {
 		halves Halves
 		says   string

@@ -63,9 +63,9 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 			key := dial(t, server.URL, nil, time.Minute)
 
 			_, err := key.Read(t.Context(), secret(t, token), 0)
-			assert.ErrorContains(t, err, "the token must not follow")
+			assert.ErrorContains(t, err, "to which the token must not be sent")
 			_, err = key.Sign(t.Context(), secret(t, token), 1, digest[:])
-			assert.ErrorContains(t, err, "the token must not follow")
+			assert.ErrorContains(t, err, "to which the token must not be sent")
 			assert.False(t, reached.Load())
 		})
 	}

@@ -202,7 +202,7 @@ func TestFailures(t *testing.T) {
 		"version too old":   {400, "requested version for signing is less than the minimum encryption key version", "this version of the key may not sign", false, true},
 		"no mount":          {404, "no handler for route", `there is no transit key "payermax" under the mount "transit"`, false, true},
 		"not a transit key": {405, "unsupported operation", "check the key's name, the mount and the namespace", false, true},
-		"redirect":          {307, "", "where the token must not follow", false, false},
+		"redirect":          {307, "", "to which the token must not be sent", false, false},
 		"accepted":          {202, "", "a status that this operation does not have", false, false},
 		"no content":        {204, "", "a status that this operation does not have", false, false},
 	} {

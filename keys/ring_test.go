@@ -24,6 +24,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
 	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
@@ -375,6 +376,49 @@ func TestGenerationsDoNotChange(t *testing.T) {
 	assert.Equal(t, before, first)
 	assert.Equal(t, []*rsa.PublicKey{given}, first.Gateway)
 	assert.Equal(t, []*rsa.PublicKey{given}, r.Current().Gateway)
+}
+
+// What PayerMax signs with follows its files: a key that was taken out of them verifies
+// nothing more, even where it is one of several.
+func TestGatewayKeysFollowTheirFiles(t *testing.T) {
+	of := func(keys ...*rsa.PrivateKey) (public []*rsa.PublicKey) {
+		for _, key := range keys {
+			public = append(public, &key.PublicKey)
+		}
+		return public
+	}
+	first, second, third := testkeys.Gateway(), testkeys.Next(), testkeys.Stranger()
+	path := testkeys.WritePublic(t, &first.PublicKey)
+	r := open(t, Config{GatewayFiles: []string{path, testkeys.WritePublic(t, &second.PublicKey)}})
+	require.Equal(t, of(first, second), r.Current().Gateway)
+
+	require.NoError(t, os.WriteFile(path, []byte(testkeys.OneLine(testkeys.SPKI(&third.PublicKey))), 0o600))
+	r.Refresh()
+	assert.Equal(t, of(third, second), r.Current().Gateway)
+	require.NoError(t, os.Remove(path))
+	r.Refresh()
+	assert.Equal(t, of(third, second), r.Current().Gateway, "without one of them, the last good ones verify")
+	assert.NotEmpty(t, r.Refused())
+}
+
+// A promotion and a new generation change the keys one after the other: each is logged
+// while it keeps the other out.
+func TestKeysChangeOneAtATime(t *testing.T) {
+	path := testkeys.WritePrivate(t, testkeys.Merchant())
+	r := open(t, Config{Source: inFile(t, path), Next: inFile(t, testkeys.WritePrivate(t, testkeys.Next()))})
+	core, _ := observer.New(zap.InfoLevel)
+	changes := 0
+	r.config.Logger = zap.New(zapcore.RegisterHooks(core, func(zapcore.Entry) error {
+		changes++
+		assert.False(t, r.mutex.TryLock())
+		return nil
+	}))
+
+	r.Promote(r.Current().Next)
+	assert.Equal(t, 1, changes)
+	require.NoError(t, os.WriteFile(path, []byte(testkeys.PrivatePEM(testkeys.Stranger())), 0o600))
+	r.Refresh()
+	assert.Equal(t, 2, changes)
 }
 
 // Keys stay until they are replaced by a promotion, and no key but the next one is

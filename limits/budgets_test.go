@@ -175,6 +175,24 @@ func TestBudgetsCountAllAmounts(t *testing.T) {
 	})
 }
 
+// Every merchant has the budget to itself: another one differs in its appId or in its number.
+func TestBudgetsOfMerchants(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		at := place(t, "orderAndPay")
+		one := at.Merchants[0]
+		at.Merchants = append(at.Merchants, limits.Merchant{AppID: one.AppID + "'", MerchantNo: one.MerchantNo}, limits.Merchant{AppID: one.AppID, MerchantNo: "2"})
+		l := open(t, within(perDay("USD", "10")), at)
+		for _, merchant := range at.Merchants {
+			whole, more := order(t, at, "10", "USD"), order(t, at, "0.01", "USD")
+			whole.Merchant, more.Merchant = merchant, merchant
+			_, err := l.Reserve(t.Context(), whole)
+			require.NoError(t, err, merchant)
+			_, err = l.Reserve(t.Context(), more)
+			requireRefused(t, err, limits.ByBudget)
+		}
+	})
+}
+
 // A caller's budget is within that of all; what one of them refuses, the other has not
 // counted.
 func TestBudgetsOfCallers(t *testing.T) {

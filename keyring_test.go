@@ -120,16 +120,22 @@ func TestCallFinishesWithItsKey(t *testing.T) {
 	old, changed := newKey(), newKey()
 	path := filepath.Join(t.TempDir(), "private.key")
 	require.NoError(t, os.WriteFile(path, keyPEM(t, old), 0o600))
-	h := newHandler(t, func(h *Handler) { h.KeyRaw = keyFile(path) })
+	gateways := writePublicKey(t, &gatewayKey().PublicKey)
+	h := newHandler(t, func(h *Handler) { h.KeyRaw, h.GatewayPublicKeys = keyFile(path), []string{gateways} })
+	const success = `{"code":"APPLY_SUCCESS"}`
 
 	w := serve(t, h, post(sessionBody), func(w http.ResponseWriter, r *http.Request) error {
+		require.NoError(t, os.Rename(writePublicKey(t, &newKey().PublicKey), gateways))
 		require.NoError(t, os.WriteFile(path, keyPEM(t, changed), 0o600))
 		requireInUse(t, h, changed)
 		require.NoError(t, h.Cleanup()) // as after a reload of the config
 		body, err := io.ReadAll(r.Body)
 		require.NoError(t, err)
 		assert.NoError(t, signer.Verify(&old.PublicKey, body, r.Header.Get("Sign")))
-		return answering(t)(w, r)
+		w.Header()["Sign"] = []string{signedByGateway(t, []byte(success))}
+		_, err = io.WriteString(w, success)
+		return err
 	})
 	assert.Equal(t, http.StatusOK, w.Code)
+	assert.Equal(t, success, w.Body.String(), "PayerMax signed it with the key of that time")
 }

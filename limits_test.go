@@ -194,6 +194,21 @@ func TestCallers(t *testing.T) {
 	}
 }
 
+// A caller's limits hold for calls whose broken rules are only warned of.
+func TestLimitsOfCallersWithWarnings(t *testing.T) {
+	h := newHandler(t, func(h *Handler) {
+		h.Validation = validationWarn
+		h.Limits = &limits.Limits{
+			CallerID: "{http.request.header.X-Caller}",
+			Callers:  map[string]limits.Caller{"shop": {Quota: limits.Quota{MaxAmounts: map[string]string{"USD": "10"}}}},
+		}
+	})
+	r := post(`{"data":{"totalAmount":10.001,"currency":"USD","country":"US","userId":"U10001"}}`) // one decimal too many
+	r.Header.Set("X-Caller", "shop")
+	w := serve(t, h, r, testcaddy.Unreachable(t))
+	assert.Equal(t, "AMOUNT_LIMIT_MAXIMUM", refusalOf(t, w).Code)
+}
+
 func TestLimitsRefused(t *testing.T) {
 	for _, test := range []struct {
 		name   string

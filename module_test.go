@@ -66,6 +66,9 @@ func TestServeHTTPRefuses(t *testing.T) {
 	}{
 		{"another path", func(r *http.Request) { r.URL.Path += "s" }, 404, "NOT_FOUND"},
 		{"the path in another case", func(r *http.Request) { r.URL.Path = strings.ToLower(r.URL.Path) }, 404, "NOT_FOUND"},
+		{"a path with two slashes", func(r *http.Request) { r.URL.Path = "/" + r.URL.Path }, 404, "NOT_FOUND"},
+		{"a path that leads away and back", func(r *http.Request) { r.URL.Path = "/refund/.." + r.URL.Path }, 404, "NOT_FOUND"},
+		{"a path with a slash at its end", func(r *http.Request) { r.URL.Path += "/" }, 404, "NOT_FOUND"},
 		{"an escaped path", func(r *http.Request) { r.URL.RawPath = strings.Replace(sessionPath, "api", "%61pi", 1) }, 404, "NOT_FOUND"},
 		{"an endpoint that is not enabled", func(r *http.Request) { r.URL.Path = protocol.PathPrefix + "orderAndPay" }, 403, "ENDPOINT_NOT_ENABLED"},
 		{"an endpoint alone", func(r *http.Request) { r.URL.Path = "orderAndPay" }, 404, "NOT_FOUND"},
@@ -277,8 +280,13 @@ func TestServeHTTPPassesOnPanics(t *testing.T) {
 }
 
 func TestServeHTTPTimeout(t *testing.T) {
-	h := newHandler(t, func(h *Handler) { h.Timeout = caddy.Duration(500 * time.Millisecond) }) // signing takes part of it
+	const timeout = 500 * time.Millisecond // signing takes part of it
+	h := newHandler(t, func(h *Handler) { h.Timeout = caddy.Duration(timeout) })
+	began := time.Now()
 	w := serve(t, h, post(sessionBody), func(_ http.ResponseWriter, r *http.Request) error {
+		deadline, _ := r.Context().Deadline()
+		assert.GreaterOrEqual(t, deadline.Sub(began), timeout)
+		assert.LessOrEqual(t, time.Until(deadline), timeout)
 		<-r.Context().Done()
 		return r.Context().Err()
 	})

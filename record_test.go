@@ -6,9 +6,11 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
+	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -65,6 +67,28 @@ func TestCallIsLogged(t *testing.T) {
 	}
 	assert.NotEmpty(t, fields["request_id"])
 	assertNoCanary(t, logs)
+}
+
+// A call is in the log before the application can see anything of its answer.
+func TestCallIsLoggedBeforeItIsAnswered(t *testing.T) {
+	for name, body := range map[string]string{"answered": sessionBody, "refused": "{}"} {
+		h := newHandler(t)
+		logs := logged(h)
+		w := &watchedWriter{ResponseRecorder: httptest.NewRecorder(), begins: func() { assert.Equal(t, 1, logs.Len(), name) }}
+		require.NoError(t, h.ServeHTTP(w, caddyhttp.PrepareRequest(post(body), caddy.NewReplacer(), nil, nil), caddyhttp.HandlerFunc(answering(t))))
+		assert.NotEmpty(t, w.Body.String(), name)
+	}
+}
+
+// watchedWriter calls begins before an answer begins.
+type watchedWriter struct {
+	*httptest.ResponseRecorder
+	begins func()
+}
+
+func (w *watchedWriter) WriteHeader(status int) {
+	w.begins()
+	w.ResponseRecorder.WriteHeader(status)
 }
 
 func sha256Hex(text string) string {

@@ -196,6 +196,14 @@ func TestCallClaimsNoMoreThanIsKnown(t *testing.T) {
 	signedBy := func(key *rsa.PrivateKey) http.HandlerFunc {
 		return func(w http.ResponseWriter, _ *http.Request) { answerSigned(w, key, code) }
 	}
+	signedTwice := func(w http.ResponseWriter, r *http.Request) {
+		sign, err := signer.Sign(r.Context(), testkeys.Gateway(), []byte(code))
+		if err != nil {
+			panic(err)
+		}
+		w.Header()["Sign"] = []string{sign, sign}
+		unsigned(w, r)
+	}
 	gatewayKeys := []*rsa.PublicKey{&testkeys.Gateway().PublicKey}
 	for name, test := range map[string]struct {
 		answer      http.HandlerFunc
@@ -208,6 +216,7 @@ func TestCallClaimsNoMoreThanIsKnown(t *testing.T) {
 		"signed":                            {answer: signedBy(testkeys.Gateway()), keys: gatewayKeys, outcome: OK, everything: true},
 		"unsigned":                          {answer: unsigned, keys: gatewayKeys, outcome: Warning},
 		"signed by another":                 {answer: signedBy(testkeys.Next()), keys: gatewayKeys, outcome: Warning},
+		"signed twice":                      {answer: signedTwice, keys: gatewayKeys, outcome: Warning},
 		"signed, but nothing verifies":      {answer: signedBy(testkeys.Gateway()), outcome: Warning},
 		"signed, but a handler's problem":   {answer: signedBy(testkeys.Gateway()), keys: gatewayKeys, found: []Result{problem("times", "too short")}, outcome: OK},
 		"signed, but a problem of the rest": {answer: signedBy(testkeys.Gateway()), keys: gatewayKeys, hasProblems: true, outcome: OK},

@@ -39,6 +39,11 @@ func TestFill(t *testing.T) {
 			filled + `,"data":{}}`, someone,
 		},
 		{
+			"even one that claims nothing is not written beside the sidecar's",
+			`{"merchantNo":null,"appId":"","merchantAppId":null,"keyVersion":"","data":{}}`,
+			filled + `,"data":{}}`, someone,
+		},
+		{
 			"the old name of appId goes",
 			`{"merchantAppId":"app","data":{}}`,
 			filled + `,"data":{}}`, someone,
@@ -123,6 +128,8 @@ func TestCheck(t *testing.T) {
 		{"another application", `{"appId":"other","data":{}}`, someone, []string{"/appId"}, "mismatch"},
 		{"another application by its old name", `{"merchantAppId":"other","data":{}}`, someone, []string{"/merchantAppId"}, "mismatch"},
 		{"another application and merchant", `{"merchantNo":"other","appId":"other","data":{}}`, someone, []string{"/merchantNo", "/appId"}, "mismatch"},
+		{"another spelling of the merchant", `{"merchantNo":"Merchant","data":{}}`, someone, []string{"/merchantNo"}, "mismatch"},
+		{"a blank beside the merchant", `{"merchantNo":"merchant ","data":{}}`, someone, []string{"/merchantNo"}, "mismatch"},
 		{"not a string", `{"appId":["app"],"data":{}}`, someone, []string{"/appId"}, "mismatch"},
 		{"a service provider's other number", `{"spMerchantNo":"x","data":{}}`, Identity{SPMerchantNo: "y"}, []string{"/spMerchantNo"}, "mismatch"},
 		{"a service provider's own number", `{"spMerchantNo":"x","data":{}}`, Identity{}, nil, ""},

@@ -124,11 +124,18 @@ func TestNotificationID(t *testing.T) {
 		`{"notify\u0054ime":"x","notifyType":"PAYMENT","d\u0061ta":{"outTradeNo":"P1"}}`:                   true,
 		`{"\u006eotifyTime":"x","notifyType":"PAYMENT","data":{"outTradeNo":"P1"}}`:                        true,
 		`{"notifyType":"PAYMENT","Data":{"outTradeNo":"P1"}}`:                                              false,
+		`{"notifyType":"PAYMENT","merchantNo":"1","data":{"outTradeNo":"P1"}}`:                             false,
 		one + "{}": false,
 		"no JSON":  false,
 		"":         false,
 	} {
 		assert.Equal(t, same, NotificationID([]byte(one)) == NotificationID([]byte(body)), body)
+	}
+	ofMerchant := func(name, value string) [sha256.Size]byte {
+		return NotificationID([]byte(`{"` + name + `":"` + value + `","notifyType":"PAYMENT","data":{"outTradeNo":"P1"}}`))
+	}
+	for _, name := range []string{"appId", "merchantAppId", "merchantNo"} {
+		assert.NotEqual(t, ofMerchant(name, "1"), ofMerchant(name, "2"), "another merchant's order may have the same number: %s", name)
 	}
 	for _, body := range []string{``, `[]`, `["notifyType"]`, `{`, `{"a"`, `{"a":1`, `{"a":1}{`, `{"a\x":1}`, `{"\u00":1}`} {
 		assert.Equal(t, sha256.Sum256([]byte(body)), NotificationID([]byte(body)), body)

@@ -24,6 +24,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
 	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
@@ -376,6 +377,52 @@ func TestGenerationsDoNotChange(t *testing.T) {
 	assert.Equal(t, before, first)
 	assert.Equal(t, []*rsa.PublicKey{given}, first.Gateway)
 	assert.Equal(t, []*rsa.PublicKey{given}, r.Current().Gateway)
+}
+
+// PayerMax's keys follow their files: a key that was removed from them no longer verifies
+// anything, even if it is one of several.
+func TestGatewayKeysFollowTheirFiles(t *testing.T) {
+	of := func(keys ...*rsa.PrivateKey) (public []*rsa.PublicKey) {
+		for _, key := range keys {
+			public = append(public, &key.PublicKey)
+		}
+		return public
+	}
+	first, second, third := testkeys.Gateway(), testkeys.Next(), testkeys.Stranger()
+	path := testkeys.WritePublic(t, &first.PublicKey)
+	r := open(t, Config{GatewayFiles: []string{path, testkeys.WritePublic(t, &second.PublicKey)}})
+	require.Equal(t, of(first, second), r.Current().Gateway)
+
+	require.NoError(t, os.WriteFile(path, []byte(testkeys.OneLine(testkeys.SPKI(&third.PublicKey))), 0o600))
+	r.Refresh()
+	assert.Equal(t, of(third, second), r.Current().Gateway)
+	require.NoError(t, os.Remove(path))
+	r.Refresh()
+	assert.Equal(t, of(third, second), r.Current().Gateway, "without one of them, the last good ones verify")
+	assert.NotEmpty(t, r.Refused())
+}
+
+// A promotion and a new generation change the keys one after the other: while one is logged,
+// the other cannot begin.
+func TestKeysChangeOneAtATime(t *testing.T) {
+	path := testkeys.WritePrivate(t, testkeys.Merchant())
+	r := open(t, Config{Source: inFile(t, path), Next: inFile(t, testkeys.WritePrivate(t, testkeys.Next()))})
+	core, _ := observer.New(zap.InfoLevel)
+	changes := 0
+	r.config.Logger = zap.New(zapcore.RegisterHooks(core, func(zapcore.Entry) error {
+		changes++
+		if r.mutex.TryLock() {
+			r.mutex.Unlock()
+			t.Error("another change could begin")
+		}
+		return nil
+	}))
+
+	r.Promote(r.Current().Next)
+	assert.Equal(t, 1, changes)
+	require.NoError(t, os.WriteFile(path, []byte(testkeys.PrivatePEM(testkeys.Stranger())), 0o600))
+	r.Refresh()
+	assert.Equal(t, 2, changes)
 }
 
 // A key stays in use until a promotion replaces it, and only the next key can be

@@ -43,6 +43,8 @@ func TestAmountsOfEverybodyAndOfTheCaller(t *testing.T) {
 		"a hundredth more":        {"office", `{"totalAmount":1000.51,"currency":"IDR"}`, "more than"},
 		"the most in dollars":     {"office", `{"totalAmount":"7","currency":"USD"}`, ""},
 		"more in dollars":         {"office", `{"totalAmount":"7.01","currency":"USD"}`, "more than"},
+		"more by next to nothing": {"office", `{"totalAmount":"7.00000000000000000001","currency":"USD"}`, "more than"}, // the same as a float64
+		"more, but not at first":  {"office", `{"totalAmount":5,"currency":"USD","subscriptionPlan":{"periodAmount":{"amount":7.01,"currency":"USD"}}}`, "more than"},
 		"in another currency":     {"office", `{"totalAmount":1,"currency":"EUR"}`, "it signs IDR, USD"},
 		"no amount":               {"office", `{"currency":"IDR"}`, "totalAmount"},
 		"the most of the caller":  {"shop", `{"totalAmount":200,"currency":"IDR"}`, ""},
@@ -121,6 +123,7 @@ func TestAdmit(t *testing.T) {
 	}{
 		{"shop", "orderAndPay", ""}, {"shop", "refund", ""}, {"office", "orderQuery", ""},
 		{"office", "refund", limits.ByEndpoint}, {"thief", "orderQuery", limits.ByCaller}, {"", "orderQuery", limits.ByCaller},
+		{"Shop", "orderAndPay", limits.ByCaller}, {"SHOP", "orderAndPay", limits.ByCaller}, {"shop ", "orderAndPay", limits.ByCaller},
 	} {
 		by, err := l.Admit(test.endpoint, callBy(test.caller))
 		if test.limit == "" {
@@ -133,6 +136,16 @@ func TestAdmit(t *testing.T) {
 		assert.Nil(t, by, test)
 		assert.Equal(t, "CALLER_NOT_ALLOWED", refused.Code)
 		assert.Equal(t, test.limit, refused.Limit, test)
+	}
+
+	// Not even where the config has callers of these names.
+	odd := open(t, limits.Limits{CallerID: "{test.caller}", Callers: map[string]limits.Caller{"": {}, "{test.caller}": {}}}, at)
+	empty := caddy.NewReplacer()
+	empty.Set("test.caller", "")
+	for name, repl := range map[string]*caddy.Replacer{"unknown": callBy(""), "empty": empty} {
+		_, err := odd.Admit("orderAndPay", repl)
+		requireRefused(t, err, limits.ByCaller)
+		assert.Error(t, err, name)
 	}
 }
 

@@ -176,6 +176,24 @@ func TestBudgetsCountAllAmounts(t *testing.T) {
 	})
 }
 
+// Each merchant has its own budget. Merchants differ in their appId or in their number.
+func TestBudgetsOfMerchants(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		at := place(t, "orderAndPay")
+		one := at.Merchants[0]
+		at.Merchants = append(at.Merchants, limits.Merchant{AppID: one.AppID + "'", MerchantNo: one.MerchantNo}, limits.Merchant{AppID: one.AppID, MerchantNo: "2"})
+		l := open(t, within(perDay("USD", "10")), at)
+		for _, merchant := range at.Merchants {
+			whole, more := order(t, at, "10", "USD"), order(t, at, "0.01", "USD")
+			whole.Merchant, more.Merchant = merchant, merchant
+			_, err := l.Reserve(t.Context(), whole)
+			require.NoError(t, err, merchant)
+			_, err = l.Reserve(t.Context(), more)
+			requireRefused(t, err, limits.ByBudget)
+		}
+	})
+}
+
 // A caller's budget is within the budget for all callers. If one of them refuses a call, the
 // other has not counted it.
 func TestBudgetsOfCallers(t *testing.T) {

@@ -31,6 +31,7 @@ func TestRefuseDoubles(t *testing.T) {
 		"another number":         callOf(t, at, "orderAndPay", `{"outTradeNo":"BBB"}`),
 		"another merchant":       other,
 		"another kind of call":   callOf(t, at, "refund", `{"outRefundNo":"R1","outTradeNo":"AAA"}`),
+		"the same number of it":  callOf(t, at, "refund", `{"outRefundNo":"AAA","outTradeNo":"AAA"}`),
 		"of the same order":      callOf(t, at, "refund", `{"outRefundNo":"R2","outTradeNo":"AAA"}`),
 		"a call without a money": callOf(t, at, "orderQuery", `{"outTradeNo":"AAA"}`),
 	} {

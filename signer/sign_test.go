@@ -164,6 +164,16 @@ func (k keyFunc) Sign(_ io.Reader, digest []byte, opts crypto.SignerOpts) ([]byt
 	return k.sign(digest)
 }
 
+// remoteKey is one that can give up when the request does.
+type remoteKey struct{ keyFunc }
+
+func (k remoteKey) SignContext(ctx context.Context, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	return k.Sign(nil, digest, opts)
+}
+
 func TestSignNeverReturnsWhatDoesNotVerify(t *testing.T) {
 	key := testkeys.Merchant()
 	right := func(digest []byte) ([]byte, error) { return rsa.SignPKCS1v15(nil, key, crypto.SHA256, digest) }
@@ -200,8 +210,19 @@ func TestSignNeverReturnsWhatDoesNotVerify(t *testing.T) {
 			sign, err := Sign(context.Background(), test.key, []byte("{}"))
 			assert.ErrorContains(t, err, test.want)
 			assert.Empty(t, sign)
+			if local, ok := test.key.(keyFunc); ok {
+				sign, err = Sign(context.Background(), remoteKey{local}, []byte("{}"))
+				assert.ErrorContains(t, err, test.want)
+				assert.Empty(t, sign)
+			}
 		})
 	}
+	_, err = Sign(context.Background(), remoteKey{keyFunc{&key.PublicKey, right}}, []byte("{}"))
+	require.NoError(t, err)
+	over, cancel := context.WithCancel(context.Background())
+	cancel()
+	_, err = Sign(over, remoteKey{keyFunc{&key.PublicKey, right}}, []byte("{}"))
+	assert.ErrorIs(t, err, context.Canceled)
 	_, err = Sign(context.Background(), keyFunc{&key.PublicKey, func([]byte) ([]byte, error) { return nil, unreachable }}, nil)
 	assert.ErrorIs(t, err, unreachable, "so that timeouts can be told apart")
 }

@@ -197,4 +197,15 @@ func TestMayRetry(t *testing.T) {
 		d.written.Store(test.written)
 		assert.Equal(t, test.want, d.MayRetry(), "%+v", test)
 	}
+
+	// net/http may report late, after the next attempt has begun, that one was written.
+	d := New(protocol.Endpoint{}, false, new(Signed), nil)
+	first := d.Outgoing(t.Context(), httptest.NewRequest(http.MethodPost, "/", nil), make(http.Header))
+	for range 2 {
+		_, err := d.Attempt(t.Context())
+		require.NoError(t, err)
+	}
+	require.True(t, d.MayRetry())
+	httptrace.ContextClientTrace(first.Context()).WroteHeaders()
+	assert.False(t, d.MayRetry(), "the gateway may have received the first one")
 }

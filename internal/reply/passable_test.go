@@ -19,6 +19,8 @@ func TestAnswerPasses(t *testing.T) {
 	a := &Answer{Status: http.StatusTeapot, Body: []byte("{}")}
 	a.Header()["Sign"] = []string{"signature"}
 	a.Header().Set("Location", "https://elsewhere.example")
+	a.Header().Set("Set-Cookie", "session=1")
+	a.Header().Set("Content-Encoding", "identity")
 
 	common := func() http.Header {
 		return http.Header{

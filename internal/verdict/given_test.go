@@ -33,6 +33,8 @@ func TestGivenAnswers(t *testing.T) {
 		{"nobody", "A", `{"appId":"app","merchantNo":"1","data":{}}`, false},
 		{"another merchant's user of that name", "A", string(sessionCallOf("2", "anna")), false},
 		{"a service provider's of that number", "A", `{"appId":"app","spMerchantNo":"1","data":{"userId":"anna"}}`, false},
+		{"that merchant's user through a service provider", "A", `{"appId":"app","merchantNo":"1","spMerchantNo":"2","data":{"userId":"anna"}}`, false},
+		{"a user of another application's", "A", `{"appId":"other","merchantNo":"1","data":{"userId":"anna"}}`, false},
 		{"nobody with an answer of the own", "N", `{"appId":"app","merchantNo":"1","data":{}}`, true},
 		{"nobody again, who may be somebody else", "N", `{"appId":"app","merchantNo":"1","data":{"userId":null}}`, false},
 		{"nobody, in the same words", "N", `{"appId":"app","merchantNo":"1","data":{}}`, false},

@@ -145,6 +145,11 @@ func TestCutAnswerIsNotAccepted(t *testing.T) {
 		assert.PanicsWithValue(t, "bug", func() {
 			deliver(t, n, notify(t, paymentNotification), func(http.ResponseWriter, *http.Request) error { panic("bug") })
 		}, name)
+
+		deliveries := 0
+		w = deliver(t, n, notify(t, paymentNotification), accepting(&deliveries))
+		assert.Equal(t, http.StatusOK, w.Code, name)
+		assert.Equal(t, 1, deliveries, "%s: neither counts as an acceptance", name)
 	}
 }
 

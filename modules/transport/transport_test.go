@@ -205,6 +205,7 @@ func TestTransportRefuses(t *testing.T) {
 	_, proxied := signed(t, "http://192.0.2.1")
 	proxied = dialing(proxied, "tcp", "192.0.2.1:80")
 	_, lookalike := signed(t, "http://localhost.example.com")
+	_, numeric := signed(t, "http://127.0.0.1.example.com")
 	unsigned := httptest.NewRequest(http.MethodPost, gateway.URL, nil)
 	unsigned.RequestURI = ""
 
@@ -218,6 +219,7 @@ func TestTransportRefuses(t *testing.T) {
 		{"plain text to another machine", abroad, errPlaintext},
 		{"plain text to another machine, by a reverse proxy", proxied, errPlaintext},
 		{"plain text to what only looks like this machine", lookalike, errPlaintext},
+		{"plain text to what only begins like this machine's address", numeric, errPlaintext},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			_, err := newTransport(t).RoundTrip(test.r) //nolint:bodyclose // there is no answer

@@ -141,6 +141,41 @@ func TestNothingIsGivenBackToAnEmptyServer(t *testing.T) {
 	require.ErrorAs(t, err, &exceeded)
 }
 
+// A budget still expires after something was given back to it: the server keeps no budget forever.
+func TestBudgetExpiresThoughItIsGivenBack(t *testing.T) {
+	testtool.WithinOneDay(t, time.Minute)
+	server := startServer(t)
+	s := open(t, Settings{Addresses: []string{server.address}})
+	scope := stores.NewScope(t.Name())
+	r := stores.Reservation{
+		Call: scope.NewKey(), Lease: time.Minute,
+		Budgets: []stores.Budget{{Key: scope.Key("b"), Window: stores.Month, Limit: 10, Amount: 10}},
+	}
+	_, err := s.Reserve(t.Context(), r)
+	require.NoError(t, err)
+	require.NoError(t, s.Settle(t.Context(), r, stores.Refunded))
+	names, err := server.client().Keys(t.Context(), "*").Result()
+	require.NoError(t, err)
+	require.NotEmpty(t, names)
+	for _, name := range names {
+		left, err := server.client().PTTL(t.Context(), name).Result()
+		require.NoError(t, err)
+		assert.NotEqual(t, time.Duration(-1), left, "%s never ends", name)
+	}
+}
+
+// No operation takes longer than the timeout.
+func TestOperationsEndWithTheTimeout(t *testing.T) {
+	s := &server{timeout: time.Hour}
+	began := time.Now()
+	require.NoError(t, s.ask(t.Context(), "claim", func(ctx context.Context) error {
+		deadline, _ := ctx.Deadline()
+		assert.GreaterOrEqual(t, deadline.Sub(began), s.timeout)
+		assert.LessOrEqual(t, time.Until(deadline), s.timeout)
+		return nil
+	}))
+}
+
 // A server that has lost a budget continues from what its replicas have seen: the highest
 // count that any of them has seen, and what was used since.
 func TestLostBudgetIsFoundAgain(t *testing.T) {

@@ -202,6 +202,8 @@ func TestDoubtsWhereverTheyAreRead(t *testing.T) {
 		"a proxy that hands on": {"route {\nreverse_proxy 127.0.0.1:3000 {\n@a status 404\nhandle_response @a {\nheader X-A b\n}\n}\n}\n", ""},
 		"an answer":             {"route {\nrespond hi\n}\n", first},
 		"intercept":             {"intercept {\n@a status 500\nhandle_response @a {\nrespond no\n}\n}\n", changes},
+		"templates":             {"templates\n", ""},
+		"templates of JSON":     {"templates {\nmime text/html application/json\n}\n", changes},
 		"intercept, by status":  {"intercept {\n@a status 500\nreplace_status @a 200\n}\n", changes},
 		"a password":            {"basic_auth /shop* {\nu $2a$14$Zkx19XLiW6VYouLHR5NmfOFU0z2GTNmpkT/5qqR7hx4IjWJPDhjvG\n}\n", ""},
 	} {

@@ -56,7 +56,8 @@ func changedIn(nodes, passed []any, path string) string {
 			inner = listOf(o["routes"])
 		case name == "headers" && touchesProxyStatus(objectOf(o["response"])):
 			return name + ", which sets or removes " + proxyStatus + ","
-		case name == "intercept" && len(listOf(o["handle_response"])) > 0, name == "replace_response":
+		case name == "intercept" && len(listOf(o["handle_response"])) > 0, name == "replace_response",
+			name == "templates" && slices.Contains(Texts(o["mime_types"]), "application/json"):
 			return name
 		case name != "" || comesTo(o, passed, path) == never:
 			continue

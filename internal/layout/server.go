@@ -11,6 +11,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/intercept"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/rewrite"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/templates"
 )
 
 // ofServer returns the JSON of a server that is being provisioned, as far as this package
@@ -121,7 +122,7 @@ func loadedHandler(handler caddyhttp.MiddlewareHandler) object {
 		if answered := answersOf(handler.HandleResponse); answered != nil {
 			o["handle_response"] = answered
 		}
-	case *rewrite.Rewrite, *caddyhttp.StaticResponse, *headers.Handler:
+	case *rewrite.Rewrite, *caddyhttp.StaticResponse, *headers.Handler, *templates.Templates:
 		maps.Copy(o, objectOf(decoded(handler)))
 	default:
 		if passes := objectOf(decoded(handler))["pass_thru"]; passes != nil {

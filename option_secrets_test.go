@@ -1,6 +1,9 @@
 package payermax
 
 import (
+	"crypto/sha512"
+	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
 	"strings"
 	"testing"
@@ -96,6 +99,21 @@ func TestNoOptionTakesKey(t *testing.T) {
 	}
 	for _, name := range []string{"endpoints", "validation", "currencies", "components", "max_amount", "without_store", "private_key", "ack"} {
 		assert.True(t, said[name], name)
+	}
+}
+
+// An identity is not a key, however random or long it is.
+func TestIdentitiesAreNotKeys(t *testing.T) {
+	random := sha512.Sum512([]byte("an identity"))
+	for _, identity := range []string{
+		base64.StdEncoding.EncodeToString(random[:]), base64.RawURLEncoding.EncodeToString(random[:]), hex.EncodeToString(random[:]),
+		"MI" + hex.EncodeToString(random[:24]), "\"a\nb\"",
+	} {
+		for _, option := range []string{"app_id", "merchant_no", "sp_merchant_no", "key_version"} {
+			config := ":8080 {\npayermax {\ngateway uat\n" + option + " " + identity + "\n}\n}"
+			_, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(config), nil)
+			assert.NoError(t, err, "%s %s", option, identity)
+		}
 	}
 }
 

@@ -164,6 +164,17 @@ func LooksLikeKey(path string) bool {
 	return encoded && (len(path) > 200 && !strings.HasPrefix(path, "/") || len(path) > 64 && strings.HasPrefix(path, "MI") || isRandom(path) && !exists(path))
 }
 
+// IsKeyText reports whether a value is certainly the text of a key, with or without armour,
+// on one line or on several. Unlike LooksLikeKey, it is for values that are not paths: a
+// token may look as random as a part of a key.
+func IsKeyText(value string) bool {
+	if strings.Contains(value, "-----BEGIN") || strings.Contains(value, "-----END") {
+		return true
+	}
+	joined := strings.Join(strings.Fields(value), "")
+	return len(joined) >= 64 && strings.HasPrefix(joined, "MI") && consistsOf(joined, base64Alphabet+"-_")
+}
+
 // shortestPart is the minimum length, in characters, of base64 that is taken for a part of
 // a key even without a line break. It encodes 30 bytes.
 const shortestPart = 40

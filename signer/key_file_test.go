@@ -212,3 +212,15 @@ func TestReasonTakesThePathOut(t *testing.T) {
 	assert.Equal(t, inner, reason(&fs.PathError{Op: "read", Path: "/run/secrets/private.key", Err: inner}))
 	assert.Equal(t, inner, reason(inner))
 }
+
+// Only a whole key, or the beginning of one, is certainly a key: identities and tokens are not.
+func TestIsKeyText(t *testing.T) {
+	block, line := testkeys.PrivatePEM(testkeys.Merchant()), testkeys.OneLine(testkeys.PKCS8(testkeys.Merchant()))
+	for text, is := range map[string]bool{
+		block: true, line: true, line[:64]: true, " " + line + "\n": true, strings.ReplaceAll(block, "\n", `\n`): true,
+		strings.Join(strings.Split(block, "\n")[1:20], "\n"): true, block[500:]: true,
+		"": false, "a\nb": false, line[:63]: false, "x" + line[100:200]: false, "MI-5": false, "/keys/" + line[:80]: false,
+	} {
+		assert.Equal(t, is, IsKeyText(text), text)
+	}
+}

@@ -23,10 +23,9 @@ const NotSet = "if a value comes from {$NAME}, check that NAME is set"
 // wrongValues returns the error about an option with too few or too many values. It does not
 // repeat them, since they may be the words of a secret.
 func (o Option[T]) wrongValues(d *caddyfile.Dispenser, values []string) error {
-	if err := o.refuseKeys(d, values); err != nil {
-		return err
-	}
 	switch {
+	case slices.ContainsFunc(values, signer.LooksLikeKey):
+		return o.holdsKey(d)
 	case o.Args == "":
 		return d.Errf("%s takes no value, but has %s; remove what follows it", o.Name, counted(len(values)))
 	case len(values) > 0 && IsSign(values[0]):
@@ -49,10 +48,14 @@ func (o Option[T]) wrongValues(d *caddyfile.Dispenser, values []string) error {
 // there by mistake, for example because two variables were mixed up, and an error about it
 // would repeat it, or it would be saved with the config.
 func (o Option[T]) refuseKeys(d *caddyfile.Dispenser, values []string) error {
-	if slices.ContainsFunc(values, signer.LooksLikeKey) {
-		return d.Errf("the value of %s looks like a key itself; save the key to a file and name that", o.Name)
+	if slices.ContainsFunc(values, signer.IsKeyText) {
+		return o.holdsKey(d)
 	}
 	return nil
+}
+
+func (o Option[T]) holdsKey(d *caddyfile.Dispenser) error {
+	return d.Errf("the value of %s looks like a key itself; save the key to a file and name that", o.Name)
 }
 
 // leastValues returns the minimum number of values that the option takes, according to its

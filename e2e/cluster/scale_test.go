@@ -67,7 +67,7 @@ kind: Kustomization
 resources: [%[1]s/overlays/shared-gateway]
 components: [%[1]s/components/scale-by-calls]
 patches:
-`, relative)+strings.ReplaceAll(cheapReplicas, "50m", "200m")+replicas(1)+outOfReach)
+`, relative)+strings.ReplaceAll(cheapReplicas, "50m", "200m")+replicas(1, 10)+outOfReach)
 	return folder
 }
 

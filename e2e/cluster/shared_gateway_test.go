@@ -17,13 +17,16 @@ const cheapReplicas = `
       - {op: replace, path: /spec/template/spec/containers/0/resources/requests/cpu, value: 50m}
 `
 
-// replicas returns a patch for a minimum number of replicas.
-func replicas(least int) string {
+// replicas returns a patch for the number of replicas. The maximum is needed as well: the metrics
+// that TestScaleByCalls serves reach every autoscaler of the node, and with cheapReplicas little CPU
+// is enough for another replica.
+func replicas(least, most int) string {
 	return fmt.Sprintf(`
   - target: {kind: HorizontalPodAutoscaler}
     patch: |
       - {op: replace, path: /spec/minReplicas, value: %d}
-`, least)
+      - {op: replace, path: /spec/maxReplicas, value: %d}
+`, least, most)
 }
 
 // sharedGateway prepares a namespace for the shared gateway and another one for its callers, with
@@ -64,7 +67,7 @@ func TestSharedGateway(t *testing.T) {
 	c := start(t)
 	namespace, callers := c.namespace(t, "gateway"), c.namespace(t, "callers", "payermax-caller=true")
 	_, folder := c.sharedGateway(t, namespace, callers)
-	c.kubectl(t, "apply", "-n", namespace, "-k", consumer(t, "shared-gateway", "patches:"+cheapReplicas+replicas(2)))
+	c.kubectl(t, "apply", "-n", namespace, "-k", consumer(t, "shared-gateway", "patches:"+cheapReplicas+replicas(2, 2)))
 	c.replicated(t, namespace, 2)
 
 	c.certify(t, folder, callers)

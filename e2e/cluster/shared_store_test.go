@@ -80,7 +80,7 @@ func storeConsumer(t *testing.T) string {
 	require.NoError(t, err)
 	text := strings.NewReplacer("../../", relative+"/", "[../", "["+relative+"/overlays/", "shared-store]", "shared-store, notifications]").
 		Replace(readmeManifest(t, "## The shared gateway", "shared-store"))
-	writeFile(t, folder, "kustomization.yaml", text+"patches:"+cheapReplicas+replicas(2))
+	writeFile(t, folder, "kustomization.yaml", text+"patches:"+cheapReplicas+replicas(2, 2))
 
 	notifications := filepath.Join(folder, "notifications")
 	require.NoError(t, os.Mkdir(notifications, 0o700))

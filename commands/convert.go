@@ -41,7 +41,10 @@ From a private key it can also make the public key. A private key goes to a new
 file that only this user can read, or to the standard output if that is not a
 terminal. Existing files are never overwritten. Keys that PayerMax does not accept,
 because they have fewer than 2048 bits or are not RSA keys, are refused.
-` + exitCodes,
+
+Exit codes: 0 if the key was converted, 1 if not, such as because --out exists
+already, 2 if the arguments are wrong or a file cannot be read.
+`,
 		CobraFunc: func(cmd *cobra.Command) {
 			cmd.Example = `  $ caddy payermax-convert --in merchant.key --to public-base64
   $ caddy payermax-convert --in from-the-sdk.txt --to pkcs8-pem --out merchant.key

@@ -36,6 +36,9 @@ of the sandbox's page. You can make calls of your own:
 	$ curl -i http://127.0.0.1:8080/aggregate-pay/api/gateway/applyDropinSession \
 		-H 'Content-Type: application/json' \
 		-d '{"data":{"totalAmount":10000,"currency":"IDR","country":"ID","userId":"U10001"}}'
+
+Exit codes: 0 once it has ended or was interrupted, 1 if it could not start, 2 if the
+arguments are wrong.
 `,
 		CobraFunc: func(cmd *cobra.Command) {
 			cmd.Flags().Bool("serve", false, "Stay up until interrupted")

@@ -39,7 +39,10 @@ Without --url, it asks /readyz on this machine, on port 8081 or the port that
 PAYERMAX_HEALTH_PORT names, as Caddyfile.example does.
 
 The paths are /livez, /readyz and /startupz.
-` + exitCodes,
+
+Exit codes: 0 if it is ready, 1 if it is not or there is no answer, 2 if the
+arguments are wrong.
+`,
 		CobraFunc: func(cmd *cobra.Command) {
 			cmd.Example = `  $ caddy payermax-health
   $ caddy payermax-health --url http://127.0.0.1:8081/livez --timeout 500ms

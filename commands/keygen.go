@@ -37,7 +37,10 @@ instead, as private.key, so that there is only one copy. The manifest is
 
 Existing files are never overwritten, and a failure leaves no half of a pair.
 The private key is never printed on a terminal.
-` + exitCodes,
+
+Exit codes: 0 if the files were written, 1 if not, such as because one of them
+exists already, 2 if the arguments are wrong.
+`,
 		CobraFunc: func(cmd *cobra.Command) {
 			cmd.Example = `  $ caddy payermax-keygen --out /run/secrets/payermax/
   $ caddy payermax-keygen --out uat --bits 3072

@@ -44,6 +44,9 @@ Point a sidecar at it with "gateway http://127.0.0.1:9000" and
 the sidecar can report that they are not PayerMax's. Notifications go to this
 machine only. Requests that PayerMax's pages do not allow, but its SDKs send, are
 served and shown as deviations; --strict refuses them.
+
+Exit codes: 0 once it has ended or was interrupted, 1 if it could not start, 2 if the
+arguments are wrong or a file cannot be read.
 `,
 		CobraFunc: func(cmd *cobra.Command) {
 			cmd.Flags().String("app-id", "", "The merchant application (appId) whose calls are accepted; required")
@@ -154,7 +157,7 @@ func serveSandbox(ctx context.Context, gateway *sandbox.Gateway, address string,
 	server := &http.Server{Handler: gateway, ReadHeaderTimeout: 10 * time.Second}
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
-	_, _ = fmt.Fprintf(out, "gateway     http://%[1]s\nits key     http://%[1]s/sandbox/key\nwhat's on   http://%[1]s/sandbox/\n", listener.Addr())
+	_, _ = fmt.Fprintf(out, "gateway     http://%[1]s\nits key     http://%[1]s/sandbox/key\nits page    http://%[1]s/sandbox/\n", listener.Addr())
 
 	select {
 	case err := <-served:

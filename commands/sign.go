@@ -27,7 +27,10 @@ bytes that are often signed by accident.
 
 Use it to check your own code: the same key and the same bytes always give the
 same signature.
-` + exitCodes,
+
+Exit codes: 0 if the body was signed, 2 if the arguments are wrong or a file cannot
+be read.
+`,
 		CobraFunc: func(cmd *cobra.Command) {
 			cmd.Example = `  $ caddy payermax-sign --private-key merchant.key --body request.json
   $ printf %s "$body" | caddy payermax-sign --private-key merchant.key`

@@ -23,12 +23,6 @@ const (
 	exitUnclear = 2
 )
 
-// exitCodes is the part of each help text that explains the exit codes.
-const exitCodes = `
-Exit codes: 0 for yes or done, 1 for no or not done, 2 if the arguments are wrong
-or a file cannot be read.
-`
-
 // no is the error of a command that was understood and whose answer is no. It wraps nil
 // if everything has been printed already.
 type no struct{ error }

@@ -2,6 +2,7 @@ package commands_test
 
 import (
 	"net"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -9,6 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/caddy-payermax/caddy-payermax/internal/markdown"
 	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 	"github.com/caddy-payermax/caddy-payermax/internal/testnet"
 )
@@ -23,13 +25,36 @@ func TestHelp(t *testing.T) {
 		help := run{}.caddy(t, tool, "--help")
 		assert.Zero(t, help.code)
 		assert.Empty(t, help.stderr)
-		assert.Contains(t, help.stdout, "Exit codes: 0 for yes")
 		assert.Contains(t, help.stdout, "Examples:\n  $ caddy "+tool)
 		assert.Contains(t, help.stdout, "--json")
 		text, _, _ := strings.Cut(help.stdout, "Usage:")
 		for line := range strings.Lines(text) {
 			assert.LessOrEqual(t, len(line), 84, line)
 		}
+	}
+}
+
+// Each command's help names the exit codes that the manual's table has for it, and no
+// others.
+func TestHelpNamesExitCodes(t *testing.T) {
+	t.Parallel()
+	section, err := markdown.Section(markdown.Page(t, docs), "Exit codes")
+	require.NoError(t, err)
+	documented := make(map[string][]string)
+	for _, row := range markdown.Rows(section) {
+		for _, command := range regexp.MustCompile("`(payermax-[a-z]+)`").FindAllStringSubmatch(row[0], -1) {
+			for code, meaning := range row[1:] {
+				if meaning != "" {
+					documented[command[1]] = append(documented[command[1]], strconv.Itoa(code))
+				}
+			}
+		}
+	}
+	for _, command := range append([]string{"payermax-demo", "payermax-sandbox"}, tools...) {
+		help := run{}.caddy(t, command, "--help").stdout
+		_, said, _ := strings.Cut(help, "Exit codes:")
+		said, _, _ = strings.Cut(said, "\n\n")
+		assert.Equal(t, documented[command], regexp.MustCompile(`\b[0-9]\b`).FindAllString(said, -1), command)
 	}
 }
 

@@ -31,7 +31,10 @@ different hash or padding, a signature that was cut or encoded differently, and
 more. It prints no part of the body, of the signature or of a key.
 
 In a file, white space around the signature does not matter.
-` + exitCodes,
+
+Exit codes: 0 if the signature is valid, 1 if it is not, 2 if the arguments are
+wrong or a file cannot be read.
+`,
 		CobraFunc: func(cmd *cobra.Command) {
 			cmd.Example = `  $ caddy payermax-verify --public-key merchant.pub --body request.json --sign "$sign"
   $ caddy payermax-verify --public-key merchant.pub --body request.json --sign-file request.sign --explain

@@ -22,8 +22,11 @@ func Version() caddycmd.Command {
 Prints the version of this module, the commit that the binary was built from, and
 the versions of Caddy and Go. A running sidecar reports the same in its log, at
 /readyz and in the metric caddy_payermax_build_info. "unknown" means that the
-binary was built from a folder that is not a clone, or with xcaddy from a folder.
-` + exitCodes,
+binary was built from a directory that is not a clone, or by xcaddy from a
+directory without a version.
+
+Exit codes: 0, or 2 if the arguments are wrong.
+`,
 		CobraFunc: func(cmd *cobra.Command) {
 			cmd.Example = `  $ caddy payermax-version
   $ caddy payermax-version --json`

@@ -42,7 +42,7 @@ func TestExitCodes(t *testing.T) {
 		}
 		happened[ending{args[0], exitCodeOf(t, args...)}] = true
 	}
-	happened[ending{"payermax-sandbox", exitCodeAfter(t, "what's on", interrupt,
+	happened[ending{"payermax-sandbox", exitCodeAfter(t, "its page", interrupt,
 		"payermax-sandbox", "--app-id", appID, "--public-key", testkeys.WritePublic(t, &testkeys.Merchant().PublicKey), "--listen", testnet.FreeAddress(t))}] = true
 	pidfile := filepath.Join(t.TempDir(), "caddy.pid")
 	for _, end := range []func(*testing.T, *testprocess.Process){interrupt, interruptTwice, terminateWithout(pidfile)} {

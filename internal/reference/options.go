@@ -68,7 +68,11 @@ func (w *writer) option(s Section, row grammar.Row) (string, error) {
 	for i, f := range set {
 		w.told[row.Of.String()+"."+row.Fields[i].Name] = true
 		example.JSON = append(example.JSON, f.json)
-		if row.ShortFor == "" {
+		switch {
+		case row.ShortFor != "":
+		case len(set) > 1: // otherwise nobody could tell which of them a sentence is about
+			paragraphs = append(paragraphs, w.item(f))
+		default:
 			paragraphs = append(paragraphs, w.markdown(f.doc))
 		}
 	}

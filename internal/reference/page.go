@@ -128,8 +128,8 @@ func (w *writer) doc(section, subject string) (string, error) {
 	return w.markdown(subject + " " + text), nil
 }
 
-// field returns the meaning of a field that has no option of its own, such as one that
-// only JSON can set.
+// field returns an item of a list: a field that has no option of its own, such as one
+// that only JSON can set.
 func (w *writer) field(section, name string) (string, error) {
 	s, err := w.section(section)
 	if err != nil {
@@ -141,7 +141,12 @@ func (w *writer) field(section, name string) (string, error) {
 	}
 	w.told[s.Block.Of.String()+"."+name] = true
 	described, err := w.describe(s.Block.Of, f)
-	return w.markdown(described.doc), err
+	return w.item(described), err
+}
+
+// item returns the meaning of a field as an item of a list, after its name in JSON.
+func (w *writer) item(f field) string {
+	return w.markdown("- `" + f.json + "`: " + f.doc)
 }
 
 // faults lists what is missing from the page, and what it has that does not exist.

@@ -105,6 +105,19 @@ func TestWriteNewOption(t *testing.T) {
 	assert.Contains(t, page.Text, "\n\n### `sign`\n\n`sign <text>`, such as `sign Greengrocer`\n\nWhat is written above the door,")
 }
 
+// Where a text is about one of several fields, the page names the field.
+func TestWriteNamesFields(t *testing.T) {
+	page, err := written(shopPage+`{{field "shop" "OpeningHours"}}`, append(slices.Clone(shopOptions), grammar.Option[Shop]{
+		Name: "sign", Args: "<text> [<hours>]", Example: "sign Greengrocer 8-12",
+		Sets: grammar.By(func(*caddyfile.Dispenser, *Shop) error { return nil },
+			func(s *Shop) any { return &s.SignBoard }, func(s *Shop) any { return &s.OpeningHours }),
+	}).Describe())
+	require.NoError(t, err)
+	assert.Contains(t, page.Text, "such as `sign Greengrocer 8-12`\n\n- `sign_board`: What is written above the door,")
+	assert.Contains(t, page.Text, "\n\n- `hours`: When it is open. Required.\n\n")
+	assert.True(t, strings.HasSuffix(page.Text, "\n- `hours`: When it is open. Required."), page.Text)
+}
+
 // Mistakes in an option, or in the page about it, are detected.
 func TestWriteNotices(t *testing.T) {
 	withOption := func(option grammar.Option[Shop]) *grammar.Table {

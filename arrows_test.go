@@ -72,7 +72,7 @@ func TestArrowsRunOneWay(t *testing.T) {
 
 // These packages outside modules/ and internal/ import no packages of this module except
 // those listed here. Of them, only the commands import Caddy.
-func TestRoomsKnowWhatTheyMay(t *testing.T) {
+func TestPublicPackagesImportOnlyWhatIsListed(t *testing.T) {
 	for room, knows := range map[string][]string{
 		"protocol":             nil,
 		"sandbox":              nil,

@@ -73,7 +73,7 @@ func TestPlaceholdersThatAreNotExpanded(t *testing.T) {
 
 // An empty value, such as a quoted {$NAME} whose variable is not set, is an error. It is
 // not treated as an option that was left out.
-func TestEmptyIsNotLeftOut(t *testing.T) {
+func TestEmptyValueIsAnError(t *testing.T) {
 	for option, says := range map[string]string{
 		`app_id ""`:                          "app_id is empty; set it, or leave it out",
 		`merchant_no ""`:                     "merchant_no is empty",
@@ -123,7 +123,7 @@ func TestBlocksWithoutEffect(t *testing.T) {
 
 // An error about an invalid gateway shows the value, and what was probably meant. It does
 // not show a value that may contain a secret.
-func TestGatewaysThatAreNone(t *testing.T) {
+func TestInvalidGateways(t *testing.T) {
 	for value, says := range map[string]string{
 		"UAT":                           `but it is "UAT"; write uat`,
 		"'uat'":                         `but it is "'uat'"; write uat`,

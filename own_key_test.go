@@ -11,7 +11,7 @@ import (
 )
 
 // A next key that is the private key itself earns a warning.
-func TestNextKeyThatIsTheKeyIsWarnedOf(t *testing.T) {
+func TestNextKeyEqualToKeyWarns(t *testing.T) {
 	private := writePrivateKey(t, merchantKey())
 	for next, warned := range map[string]bool{private: true, writePrivateKey(t, merchantKey()): true, writePrivateKey(t, gatewayKey()): false} {
 		log, err := testcaddy.Loaded(t, testcaddy.Adapted(t, "{\nadmin off\n}\n:8080 {\nbind 127.0.0.1\npayermax {\ngateway uat\napp_id app\nprivate_key "+private+
@@ -23,7 +23,7 @@ func TestNextKeyThatIsTheKeyIsWarnedOf(t *testing.T) {
 
 // Somebody who has confused the dashboard's two keys is warned when the config is loaded,
 // not later by a withheld answer to a payment.
-func TestOwnKeyAsGatewayKeyIsWarnedOf(t *testing.T) {
+func TestOwnKeyAsGatewayKeyWarns(t *testing.T) {
 	private := writePrivateKey(t, merchantKey())
 	own, theirs := writePublicKey(t, &merchantKey().PublicKey), writePublicKey(t, &gatewayKey().PublicKey)
 	for files, warned := range map[string]bool{theirs: false, own: true, theirs + " " + own: true} {

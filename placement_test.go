@@ -191,7 +191,7 @@ func TestWaysPastNotifyInJSON(t *testing.T) {
 
 // A handler in front of one that signs is judged alike when the config is loaded, where it has
 // been provisioned already, and by the doctor, which reads its JSON.
-func TestDoubtsWhereverTheyAreRead(t *testing.T) {
+func TestHandlersInFrontAreJudgedAlike(t *testing.T) {
 	signs := strings.ReplaceAll(signing, "private.key", writePrivateKey(t, merchantKey()))
 	calls := strings.Replace(signs, "payermax_sign {", "payermax /aggregate-pay/* {\ngateway uat", 1)
 	const first, changes = "comes first and answers every request", "may change answers after they were checked"
@@ -223,7 +223,7 @@ func TestDoubtsWhereverTheyAreRead(t *testing.T) {
 
 // A handler that signs is an error if certainly nothing that could send the call follows
 // it.
-func TestSigningForNothing(t *testing.T) {
+func TestSigningWithoutASenderIsRefused(t *testing.T) {
 	signs := strings.ReplaceAll(signing, "private.key", writePrivateKey(t, merchantKey()))
 	proxied := proxying("https://one.example")
 	site := func(lines ...string) string { return ":8080 {\nbind 127.0.0.1\n" + strings.Join(lines, "") + "}\n" }
@@ -416,7 +416,7 @@ func TestMisplacedSigningWarns(t *testing.T) {
 
 // A gateway whose name is almost PayerMax's earns a warning when the config is loaded.
 // Another host does not.
-func TestSlipsOfTheGatewayWarn(t *testing.T) {
+func TestMisspeltGatewayWarns(t *testing.T) {
 	key := writePrivateKey(t, merchantKey())
 	for host, says := range map[string]string{
 		"pay-gate-uat.payermx.com": "the gateway is probably a mistake: it is almost pay-gate-uat.payermax.com, which is PayerMax's uat",

@@ -29,7 +29,7 @@ func (c *connected) SetReadDeadline(end time.Time) error {
 
 // A body must arrive within the call's timeout, unless the server allows less. Afterwards
 // the connection has no read deadline.
-func TestBodyHasTheTimeOfItsCall(t *testing.T) {
+func TestBodyMustArriveWithinTimeout(t *testing.T) {
 	h := newHandler(t, func(h *Handler) { h.Timeout = caddy.Duration(time.Minute) })
 	ctx, cancel := context.WithTimeout(t.Context(), time.Duration(h.Timeout))
 	defer cancel()

@@ -85,7 +85,7 @@ func TestSandboxIsInMetricsAndHealth(t *testing.T) {
 }
 
 // A sandbox elsewhere causes one warning, not one for each call.
-func TestSandboxElsewhereIsWarnedOf(t *testing.T) {
+func TestSandboxElsewhereWarnsOnce(t *testing.T) {
 	site := newSandbox(t)
 	h := newHandler(t)
 	logs := logged(h)

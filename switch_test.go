@@ -171,7 +171,7 @@ func TestLateReportsOfAnEarlierAttempt(t *testing.T) {
 
 // The log line of a call that was signed twice names both bodies, since PayerMax has
 // received both, whichever answer stands.
-func TestBothBodiesOfASwitchAreLogged(t *testing.T) {
+func TestSwitchLogsBothBodies(t *testing.T) {
 	old, changed := newKey(), newKey()
 	for name, known := range map[string]*rsa.PrivateKey{"the next key's": changed, "neither": newKey()} {
 		t.Run(name, func(t *testing.T) {

@@ -17,7 +17,7 @@ import (
 // Requests that the matcher of payermax leaves out get a 404 rather than Caddy's empty
 // 200, unless another handler of the site answers. Which of two directives gets a call
 // depends on their paths, as with all of Caddy's directives.
-func TestMatcherLeavesNothingEmpty(t *testing.T) {
+func TestUnmatchedRequestsGet404(t *testing.T) {
 	const refund, query = protocol.PathPrefix + "refund", protocol.PathPrefix + "orderQuery"
 	options := " {\ngateway https://one.example\nendpoints orderQuery refund\napp_id app\nprivate_key " + writePrivateKey(t, merchantKey()) + "\n}\n"
 	const nobody, signed = http.StatusNotFound, http.StatusUnsupportedMediaType // the latter because the request has no Content-Type

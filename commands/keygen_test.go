@@ -113,7 +113,7 @@ func TestKeygenNeverOverwrites(t *testing.T) {
 }
 
 // Of many concurrent runs, exactly one succeeds, and its files are a pair.
-func TestKeygenAtOnce(t *testing.T) {
+func TestKeygenConcurrently(t *testing.T) {
 	t.Parallel()
 	r := run{dir: t.TempDir()}
 	codes := make([]int, 4)
@@ -164,7 +164,7 @@ func requireSecret(t *testing.T, r run, manifest, contains string) {
 }
 
 // If the manifest cannot be printed, no public key is left without its private key.
-func TestKeygenSecretToNobody(t *testing.T) {
+func TestKeygenSecretToClosedPipe(t *testing.T) {
 	t.Parallel()
 	r := run{dir: t.TempDir()}
 	reader, writer, err := os.Pipe()

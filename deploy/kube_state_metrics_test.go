@@ -27,7 +27,7 @@ func kubeStateMetrics(t *testing.T) map[string][]string {
 // kube-state-metrics has everything that the rules ask it for: each metric, and each label that is
 // used or matched on. The list names no metric that the rules do not use, and the simulated pods
 // have the same labels.
-func TestKubeStateMetricsHasThem(t *testing.T) {
+func TestKubeStateMetricsHasWhatRulesUse(t *testing.T) {
 	t.Parallel()
 	known := kubeStateMetrics(t)
 	asked := make(map[string]bool)

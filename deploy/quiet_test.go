@@ -145,7 +145,7 @@ var quietThings = []quiet{
 }
 
 // Ordinary events raise no alert in any minute of an hour.
-func TestQuietThingsRaiseNothing(t *testing.T) {
+func TestOrdinaryEventsRaiseNoAlert(t *testing.T) {
 	t.Parallel()
 	tests := make([]ruleTest, 0, len(quietThings))
 	for _, q := range quietThings {

@@ -21,7 +21,7 @@ var adminWarning = []string{`"level":"warn"`, "admin endpoint is on", "admin off
 
 // With Caddy's admin endpoint on, the log warns at each start and reload what the endpoint lets
 // others do. With the endpoint off, there is no such warning.
-func TestAdminEndpointIsWarnedOf(t *testing.T) {
+func TestAdminEndpointWarns(t *testing.T) {
 	t.Parallel()
 	notify := "payermax_notify /callback {\ngateway_public_key " + testkeys.WritePublic(t, &testkeys.Gateway().PublicKey) + "\n}\n"
 	sandbox := "payermax_sandbox {\nmerchant {\napp_id app\npublic_key " + testkeys.WritePublic(t, &testkeys.Merchant().PublicKey) + "\n}\n}"
@@ -67,7 +67,7 @@ func TestAdminEndpointIsWarnedOf(t *testing.T) {
 }
 
 // Validating a config opens no admin endpoint, so there is no warning.
-func TestAdminEndpointIsNotWarnedOfInVain(t *testing.T) {
+func TestValidateDoesNotWarnOfAdminEndpoint(t *testing.T) {
 	t.Parallel()
 	config := configFile(t, testnet.FreePort(t), "gateway uat", handlerOptions(t))
 	text, err := os.ReadFile(config)

@@ -106,7 +106,7 @@ func (c *callers) missing(log testprocess.Printed) (ids []string) {
 
 // Each answered call has its log line, whichever way the process is told to end, and the log ends
 // with the final message of the shutdown.
-func TestBufferedLogIsWhole(t *testing.T) {
+func TestBufferedLogIsComplete(t *testing.T) {
 	for name, end := range map[string]func(t *testing.T, s *sidecar, admin string){
 		"SIGTERM": func(t *testing.T, s *sidecar, _ string) { s.Signal(t, syscall.SIGTERM) },
 		"SIGINT":  func(t *testing.T, s *sidecar, _ string) { s.Signal(t, syscall.SIGINT) },
@@ -167,7 +167,7 @@ func TestBufferedLogThroughReloads(t *testing.T) {
 
 // A killed process loses only the tail of its log: of each application's calls, only the last ones.
 // After the first call without a line, no call has one.
-func TestBufferedLogLosesTheTailAtMost(t *testing.T) {
+func TestBufferedLogLosesOnlyItsTail(t *testing.T) {
 	t.Parallel()
 	s := startSidecar(t, setup{site: sandboxSite, globals: buffered("")})
 	c := startCallers(s.addr)

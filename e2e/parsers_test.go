@@ -93,7 +93,7 @@ func TestDisputedNotificationsAreRefused(t *testing.T) {
 }
 
 // Documents that pass, however odd, mean the same to the parsers of all languages.
-func TestOddDocumentsMeanTheSameToAll(t *testing.T) {
+func TestParsersAgreeOnOddDocuments(t *testing.T) {
 	t.Parallel()
 	parsers := testparsers.Open(t)
 	gateway := newUpstream(t)

@@ -58,7 +58,7 @@ func TestSandboxNotifiesItsOwnSidecar(t *testing.T) {
 }
 
 // A setup with only one half of this accepts no notification, and says so at the start.
-func TestHalfASandbox(t *testing.T) {
+func TestSandboxNotificationsNeedBothHalves(t *testing.T) {
 	t.Parallel()
 	const sandbox, notified, byFile = "payermax /aggregate-pay/* {\ngateway sandbox\n}\n", "payermax_notify /callback* {\nsandbox\n}\n", "by gateway_public_key, but the embedded sandbox"
 	const otherMerchant = "is not that of a merchant of the sandbox, so every notification is refused as other_merchant"

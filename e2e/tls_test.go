@@ -199,7 +199,7 @@ func TestHTTP2(t *testing.T) {
 
 // Turning off the check of the gateway's certificate causes a warning, which already appears when
 // the config is validated.
-func TestUncheckedCertificateIsWarnedOf(t *testing.T) {
+func TestUncheckedCertificateWarns(t *testing.T) {
 	t.Parallel()
 	const warning = "tls_insecure_skip_verify is on"
 	for option, counts := range map[string]int{"": 0, "transport http {\ntls_insecure_skip_verify\n}": 1} {

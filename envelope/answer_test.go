@@ -145,7 +145,7 @@ func TestReadRefusesWhatParsersReadDifferently(t *testing.T) {
 // notifyType distinguishes an answer from a notification, so both readers must agree on
 // it. Otherwise, a text that is neither would reach nobody, and one that is both could be
 // passed off as the other.
-func TestAnswersAreNoNotifications(t *testing.T) {
+func TestAnswersAreNotNotifications(t *testing.T) {
 	for _, value := range []string{"", "null", `""`, `"PAYMENT"`, `" "`, "1", "0", "false", "[]", "{}", `["PAYMENT"]`} {
 		for _, name := range []string{"notifyType", "notify_type", "NotifyType", `n\u006ftifyType`} {
 			body := `{"code":"APPLY_SUCCESS"}`

@@ -201,7 +201,7 @@ func TestReadKeepsDataVerbatim(t *testing.T) {
 	}
 }
 
-func TestErrorIsAnError(t *testing.T) {
+func TestReadReturnsItsErrorType(t *testing.T) {
 	_, err := Read([]byte(`{}`))
 	assert.True(t, errors.As(err, new(*Error)))
 	assert.EqualError(t, err, `data is missing; send the business fields as {"data":{...}}`)

@@ -148,7 +148,7 @@ func TestBadNewKeyIsNotTaken(t *testing.T) {
 // The merchant's own public key, of the current or the next key, does not replace
 // PayerMax's while the process runs. If it was configured from the start, other keys can
 // still change.
-func TestOwnKeyDoesNotReplaceThatOfTheGateway(t *testing.T) {
+func TestOwnKeyDoesNotReplaceGatewayKey(t *testing.T) {
 	for name, own := range map[string]*rsa.PrivateKey{"the current key": testkeys.Merchant(), "the next key": testkeys.Next()} {
 		theirs := testkeys.WritePublic(t, &testkeys.Gateway().PublicKey)
 		private := testkeys.WritePrivate(t, testkeys.Merchant())

@@ -29,7 +29,7 @@ func callBy(id string) *caddy.Replacer {
 // An amount up to the largest is signed. A larger one is refused, and so is one in another
 // currency or in a form that cannot be compared. A caller must keep to its own amount as
 // well.
-func TestAmountsOfEverybodyAndOfTheCaller(t *testing.T) {
+func TestOverallAndCallerAmounts(t *testing.T) {
 	at := place(t, "orderAndPay", "refund", "orderQuery")
 	l := open(t, limits.Limits{
 		Quota:    limits.Quota{MaxAmounts: map[string]string{"IDR": "1000.50", "USD": "7"}},
@@ -85,7 +85,7 @@ func TestAmountsOfEverybodyAndOfTheCaller(t *testing.T) {
 }
 
 // A caller_id that does not reliably identify the caller causes a warning at startup.
-func TestCallerIDThatSaysLittle(t *testing.T) {
+func TestUnreliableCallerIDWarns(t *testing.T) {
 	for callerID, says := range map[string]string{
 		"shop":                         "it is the same for all callers",
 		"{http.request.header.X-User}": "{http.request.header.X-User} is written by the caller",

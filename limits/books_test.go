@@ -43,7 +43,7 @@ func (s *told) last() stores.Balance {
 
 // The store is told how much of a budget was used, even by a handler with another limit. The
 // store needs this after it has lost its data.
-func TestBudgetsAreKnownByWhatIsUsed(t *testing.T) {
+func TestStoreLearnsHowMuchIsUsed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		at := place(t, "orderAndPay")
 		store := &told{Memory: stores.NewMemory()}
@@ -65,7 +65,7 @@ func TestBudgetsAreKnownByWhatIsUsed(t *testing.T) {
 }
 
 // The counts of one store do not affect another store or the process.
-func TestBudgetsOfStoresAreApart(t *testing.T) {
+func TestBudgetsOfStoresAreSeparate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		at := place(t, "orderAndPay")
 		counts := map[string]*stores.Memory{"uat": stores.NewMemory(), "production": stores.NewMemory()}

@@ -50,7 +50,7 @@ func TestBudgetsAreInMinorUnits(t *testing.T) {
 }
 
 // A budget that is used up stays so until the last moment of its day, and then starts anew.
-func TestBudgetsBeginAnew(t *testing.T) {
+func TestBudgetsReset(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		at := place(t, "orderAndPay")
 		l := open(t, within(perDay("USD", "10")), at)
@@ -296,7 +296,7 @@ func TestBudgetsRefused(t *testing.T) {
 }
 
 // A call for more than a whole budget is not put off until the next window.
-func TestBudgetIsNeverEnough(t *testing.T) {
+func TestCallLargerThanItsBudget(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		at := place(t, "orderAndPay")
 		l := open(t, within(perDay("USD", "100")), at)

@@ -221,7 +221,7 @@ func TestReserveIsGivenUp(t *testing.T) {
 
 // The store is told the outcome of a call with the same reservation that it was asked for. It
 // is not told about calls that a replica has counted alone.
-func TestStoreIsToldWhatCameOfCalls(t *testing.T) {
+func TestStoreLearnsOutcomes(t *testing.T) {
 	for name, asked := range map[string]hook{"there": nil, "away": away} {
 		for _, settlement := range []stores.Settlement{stores.Kept, stores.Refunded, stores.Unsent} {
 			t.Run(name, func(t *testing.T) {

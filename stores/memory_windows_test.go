@@ -10,7 +10,7 @@ import (
 
 // A new window starts with nothing used up, and an amount taken in the previous window cannot
 // be given back to it.
-func TestMemoryBeginsWindowsAnew(t *testing.T) {
+func TestMemoryResetsWindows(t *testing.T) {
 	for window, length := range map[Window]time.Duration{Hour: time.Hour, Day: 24 * time.Hour, Month: 30 * 24 * time.Hour} {
 		t.Run(string(window), func(t *testing.T) {
 			m := NewMemory()

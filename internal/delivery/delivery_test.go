@@ -73,7 +73,7 @@ func TestAttempts(t *testing.T) {
 
 // The gateway may have received only what was written: the log has the digest of each such
 // request, and no digest of a body that was never sent.
-func TestOthersAreWhatMayHaveBeenReceived(t *testing.T) {
+func TestOtherDigestsAreOfWrittenRequests(t *testing.T) {
 	for name, written := range map[string]bool{"written": true, "not written": false} {
 		t.Run(name, func(t *testing.T) {
 			first, second, earlier := new(Signed), new(Signed), new(Signed)

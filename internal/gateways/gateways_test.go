@@ -47,7 +47,7 @@ func collect(t *testing.T) map[string]float64 {
 func ahead(g *Gateway) float64 { return time.Until(g.Now()).Seconds() }
 
 // A gateway does not change the clock of other handlers.
-func TestClocksAreApart(t *testing.T) {
+func TestClocksAreSeparate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		fast, slow, unknown := used(t, "fast", time.Minute), used(t, "slow", -time.Minute), New("unknown")
 		assert.InDelta(t, 60, ahead(fast), 1)

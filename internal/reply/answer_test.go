@@ -33,7 +33,7 @@ func TestAnswerIsBounded(t *testing.T) {
 }
 
 // An answer is broken off if less has arrived than it announced.
-func TestAnswerIsBrokenOff(t *testing.T) {
+func TestTruncatedAnswerIsBrokenOff(t *testing.T) {
 	for announced, want := range map[string]bool{"": false, "0": false, "2": false, "3": true, "x": false} {
 		a := &Answer{Status: http.StatusOK, Body: []byte("{}")}
 		if announced != "" {
@@ -73,7 +73,7 @@ func TestAnswerAsksForRoom(t *testing.T) {
 }
 
 // An answer with a content coding is not read: PayerMax signs the plain body.
-func TestAnswerOfACoding(t *testing.T) {
+func TestEncodedAnswerIsNotRead(t *testing.T) {
 	for coding, want := range map[string]string{"": "", "identity": "", "gzip": "it has a content coding"} {
 		a := &Answer{Body: []byte(`{"code":"APPLY_SUCCESS"}`)}
 		a.Header().Set("Content-Encoding", coding)

@@ -105,7 +105,7 @@ func TestLateLinesAreAwaited(t *testing.T) {
 }
 
 // Output at the end of a process counts, although no call has waited for it.
-func TestLastWordsAreJudged(t *testing.T) {
+func TestLastOutputIsChecked(t *testing.T) {
 	terminated := func(expect func(t T, p *Process)) string {
 		return failuresOf(t, "has last words", func(t T, p *Process) {
 			p.AwaitLine(t, "a line")

@@ -52,7 +52,7 @@ func TestContradiction(t *testing.T) {
 
 // What the application itself writes in data about the merchant does not make an answer match
 // this call.
-func TestOwnWordsInDataBindNothing(t *testing.T) {
+func TestMerchantInDataIdentifiesNoAnswer(t *testing.T) {
 	asked := questionOf(t, "orderAndPay", `{"appId":"app","merchantNo":"0202","data":{"outTradeNo":"P1","merchantNo":"999"}}`)
 	said, err := (&reply.Answer{Body: []byte(`{"code":"X","merchantNo":"999"}`)}).Read(asked.Identifying)
 	require.NoError(t, err)

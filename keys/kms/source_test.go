@@ -48,7 +48,7 @@ func TestKeyIsLoadedOnce(t *testing.T) {
 	assert.NoError(t, source.release())
 }
 
-func TestAFailedLoadIsNotRepeatedAtOnce(t *testing.T) {
+func TestFailedLoadIsNotRetriedAtOnce(t *testing.T) {
 	key := testkeys.Merchant()
 	synctest.Test(t, func(t *testing.T) {
 		s := &stub{err: errors.New("connection refused")}
@@ -66,7 +66,7 @@ func TestAFailedLoadIsNotRepeatedAtOnce(t *testing.T) {
 	})
 }
 
-func TestAStuckLoad(t *testing.T) {
+func TestLoadTimesOut(t *testing.T) {
 	key := testkeys.Merchant()
 	synctest.Test(t, func(t *testing.T) {
 		s := &stub{key: key, takes: time.Minute}

@@ -152,7 +152,7 @@ func TestKeyIsLocalAndIsVerified(t *testing.T) {
 
 // Numbers that do not form a key lead to one of OpenSSL's fixed error texts, which
 // repeats none of the numbers.
-func TestNumbersThatAreNoKey(t *testing.T) {
+func TestNumbersThatAreNotAKey(t *testing.T) {
 	good := testkeys.Merchant()
 	even := &rsa.PrivateKey{PublicKey: rsa.PublicKey{N: new(big.Int).Lsh(big.NewInt(1), 2047), E: good.E}, D: good.D}
 	opened, err := newKey(even)

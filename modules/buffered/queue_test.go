@@ -172,7 +172,7 @@ func TestNobodyWaitsForAStalledWriter(t *testing.T) {
 
 // The line that reports lost lines has room, even if waiting lines have filled the queue
 // again.
-func TestLostLinesAreTold(t *testing.T) {
+func TestLostLinesAreReported(t *testing.T) {
 	before := lostSoFar(t)
 	d := &destination{let: make(chan struct{})}
 	q := newQueue(d, running)

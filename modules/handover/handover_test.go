@@ -120,7 +120,7 @@ func (w waiting) Close() error { close(w.connections); return nil }
 
 // A connection that waits before the first listener exists goes to that listener. If the
 // socket accepted before it had a listener, about one in a few hundred would be closed.
-func TestHandoverFromTheFirst(t *testing.T) {
+func TestConnectionBeforeFirstListenerIsKept(t *testing.T) {
 	all := &sockets{byAddress: make(map[string]*socket)}
 	for i := range 20000 {
 		client, server := net.Pipe()

@@ -127,7 +127,7 @@ func (d distant) Finish(ctx context.Context, claim stores.Claim, remember time.D
 
 // The store records that the application has accepted a notification even if the sender has
 // hung up.
-func TestNotifyGuardsThoughPayerMaxHungUp(t *testing.T) {
+func TestNotifyRecordsAcceptanceAfterHangUp(t *testing.T) {
 	n := newHandler(t, guarded)
 	n.guard.claims = distant{n.guard.claims}
 	gone, cancel := context.WithCancel(t.Context())
@@ -280,7 +280,7 @@ func TestLeaseFitsPayerMax(t *testing.T) {
 }
 
 // The guards of two handlers share a scope if their merchants are the same, in any order.
-func TestGuardsMeetByMerchants(t *testing.T) {
+func TestGuardsOfSameMerchantsShareScope(t *testing.T) {
 	scope := scopeOf(addressees{[]string{"a", "b"}, []string{"1", "2"}})
 	assert.Equal(t, scope, scopeOf(addressees{[]string{"b", "a"}, []string{"2", "1"}}))
 	for _, other := range []addressees{{}, {[]string{"a"}, []string{"b", "1", "2"}}, {[]string{"a", "b"}, []string{"1"}}} {

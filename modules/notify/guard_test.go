@@ -17,7 +17,7 @@ import (
 )
 
 // Every header field that could be read as the proof is removed, and no other.
-func TestGuardTakesProofAway(t *testing.T) {
+func TestGuardRemovesProof(t *testing.T) {
 	forged := []string{
 		"Payermax-Verified", "PAYERMAX-VERIFIED", "payermax_verified", "Payermax_Verified", "Payermax.Verified", "PayermaxVerified",
 		"Payermax~Verified", "-Payermax--Verified-",
@@ -101,7 +101,7 @@ type hijackable struct {
 func (h hijackable) Hijack() (net.Conn, *bufio.ReadWriter, error) { return nil, nil, h.err }
 
 // A hijacked connection counts as answered.
-func TestGuardLetsConnectionsGo(t *testing.T) {
+func TestGuardAllowsHijacking(t *testing.T) {
 	for _, refused := range []error{nil, http.ErrNotSupported} {
 		w := hijackable{httptest.NewRecorder(), refused}
 		require.NoError(t, new(Guard).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/", nil), caddyhttp.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) error {
@@ -115,7 +115,7 @@ func TestGuardLetsConnectionsGo(t *testing.T) {
 
 // The proof cannot arrive after the body either: the server adds trailers to a request when
 // it reads the end of the body, announced or not.
-func TestGuardTakesTrailersAway(t *testing.T) {
+func TestGuardRemovesTrailers(t *testing.T) {
 	var trailer http.Header
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		assert.NoError(t, new(Guard).ServeHTTP(w, r, caddyhttp.HandlerFunc(func(w http.ResponseWriter, r *http.Request) error {

@@ -220,7 +220,7 @@ func TestSuspicion(t *testing.T) {
 }
 
 // Connections are used for as long as their age allows, and not a moment longer.
-func TestConnectionsHaveAnAge(t *testing.T) {
+func TestConnectionsHaveAMaximumAge(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newConnections(&http.Transport{IdleConnTimeout: time.Second}, []string{"1.1"})
 		first := c.present()
@@ -236,7 +236,7 @@ func TestConnectionsHaveAnAge(t *testing.T) {
 
 // However many calls hear nothing, idle connections are closed only once in the time that
 // another call needs to find out.
-func TestDoubtsAreFarBetween(t *testing.T) {
+func TestDoubtsCloseConnectionsOnlyOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newConnections(&http.Transport{}, []string{"1.1"})
 		silent := delivery.Attempt{IsUnheard: func() bool { return true }}

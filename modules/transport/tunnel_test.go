@@ -112,7 +112,7 @@ func TestProxiesThatLeadNowhere(t *testing.T) {
 
 // An invalid URL of a forward proxy is refused when the config is loaded, or on the call if
 // it is known only then. Neither error contains its password, and nothing was sent.
-func TestForwardProxiesThatAreNone(t *testing.T) {
+func TestInvalidForwardProxies(t *testing.T) {
 	for name, proxy := range map[string]string{
 		"a space in it":  "http://user:CANARY@pro xy:3128",
 		"no port":        "http://user:CANARY@proxy:port",

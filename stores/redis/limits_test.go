@@ -264,7 +264,7 @@ func TestRateOfThree(t *testing.T) {
 
 // Two calls with the same number are not in progress at once, whichever sidecars receive
 // them.
-func TestDoublesOfTwo(t *testing.T) {
+func TestDoublesAcrossSidecars(t *testing.T) {
 	server, at := startServer(t), startGateway(t)
 	arrived, release := make(chan struct{}, 10), make(chan struct{})
 	at.hold = func() {

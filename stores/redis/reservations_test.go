@@ -92,7 +92,7 @@ func TestWindows(t *testing.T) {
 
 // A new window starts with nothing used up, and an amount taken before cannot be given back
 // to it.
-func TestWindowsBeginAnew(t *testing.T) {
+func TestWindowsReset(t *testing.T) {
 	testtool.WithinOneDay(t, time.Minute)
 	server := startServer(t)
 	s := open(t, Settings{Addresses: []string{server.address}})

@@ -15,7 +15,7 @@ import (
 // The password and the content of notifications appear in no log, metric, probe or config,
 // and in no key or value of the store: in normal operation, while the server is down, and
 // when the password is wrong.
-func TestNothingSecretIsTold(t *testing.T) {
+func TestSecretsAppearNowhere(t *testing.T) {
 	t.Parallel()
 	const password, order = "canary-password-0123456789", "canary-order-0123456789"
 	server, shop := startServer(t, "--requirepass", password), startApplication(t)

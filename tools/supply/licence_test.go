@@ -87,14 +87,14 @@ func exists(path string) bool {
 }
 
 // The page names the accepted licences.
-func TestAcceptedAreDocumented(t *testing.T) {
+func TestAcceptedLicencesAreDocumented(t *testing.T) {
 	page, err := os.ReadFile("../../docs/supply-chain.md")
 	require.NoError(t, err)
 	assert.Contains(t, string(page), "not one of these: "+strings.Join(accepted, ", ")+".")
 }
 
 // A licence exempted for a package that is not linked counts once that package is linked.
-func TestConcernsNothingLinked(t *testing.T) {
+func TestExemptionForPackageThatIsNotLinked(t *testing.T) {
 	for _, exception := range notLinked {
 		m := &module{path: exception.module, packages: []string{exception.module}}
 		assert.True(t, m.concernsNothingLinked(exception.licence))

@@ -137,7 +137,7 @@ func fitForALog(t *testing.T, err error) {
 	assert.Less(t, len(err.Error()), 600)
 }
 
-func TestAStuckCloud(t *testing.T) {
+func TestCloudThatDoesNotAnswer(t *testing.T) {
 	eachCloud(t, func(t *testing.T, input string) {
 		source, _ := load(t, input)
 		key, _, err := source.Key()
@@ -154,7 +154,7 @@ func TestAStuckCloud(t *testing.T) {
 	})
 }
 
-func TestAKeyThatWasReplaced(t *testing.T) {
+func TestReplacedKeyIsDetected(t *testing.T) {
 	eachCloud(t, func(t *testing.T, input string) {
 		source, _ := load(t, input)
 		key, _, err := source.Key()

@@ -33,7 +33,7 @@ func newSwitched(o Options) (*switched, *Signer) {
 	return remote, New(&testKey.PublicKey, remote.sign, o)
 }
 
-func TestTheBreakerOpensAfterFailuresInARow(t *testing.T) {
+func TestBreakerOpensAfterFailuresInARow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		remote, s := newSwitched(Options{})
 		for range DefaultFailures - 1 {
@@ -52,7 +52,7 @@ func TestTheBreakerOpensAfterFailuresInARow(t *testing.T) {
 	})
 }
 
-func TestAnErrorSaysWhenToComeBack(t *testing.T) {
+func TestErrorSaysWhenToRetry(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, s := newSwitched(Options{})
 		err := sign(s)
@@ -121,7 +121,7 @@ func TestOneProbeAfterTheCooldown(t *testing.T) {
 	}
 }
 
-func TestACancelledProbeLeavesTheNextOne(t *testing.T) {
+func TestCancelledProbeIsFollowedByAnother(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		remote, s := newSwitched(Options{})
 		open(t, s)
@@ -138,7 +138,7 @@ func TestACancelledProbeLeavesTheNextOne(t *testing.T) {
 	})
 }
 
-func TestOldNewsIsIgnored(t *testing.T) {
+func TestLateResultsAreIgnored(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		remote, s := newSwitched(Options{Timeout: time.Minute, Failures: 1})
 		slow := func(err error) SignFunc {

@@ -33,7 +33,7 @@ func TestInFlight(t *testing.T) {
 	})
 }
 
-func TestAnOverloadLeavesTheKeyWorking(t *testing.T) {
+func TestKeyKeepsSigningUnderOverload(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := New(&testKey.PublicKey, after(400*time.Millisecond), Options{MaxInFlight: 2})
 		var signed, refused atomic.Int32
@@ -57,7 +57,7 @@ func TestAnOverloadLeavesTheKeyWorking(t *testing.T) {
 	})
 }
 
-func TestAStuckKeyKeepsItsSlots(t *testing.T) {
+func TestStuckKeyHoldsItsSlots(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := New(&testKey.PublicKey, stubborn(time.Hour), Options{MaxInFlight: 2})
 		before := runtime.NumGoroutine()

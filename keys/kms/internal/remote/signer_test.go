@@ -117,7 +117,7 @@ func TestDeadline(t *testing.T) {
 	}
 }
 
-func TestTheRequestsOwnDeadlineCounts(t *testing.T) {
+func TestRequestDeadlineApplies(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := New(&testKey.PublicKey, after(time.Minute), Options{})
 		for range DefaultFailures {
@@ -156,7 +156,7 @@ func TestCancellation(t *testing.T) {
 	}
 }
 
-func TestACancelledRequestDoesNotBegin(t *testing.T) {
+func TestCancelledRequestIsNotSent(t *testing.T) {
 	s := New(&testKey.PublicKey, func(context.Context, []byte) ([]byte, error) {
 		t.Error("the remote side was asked")
 		return nil, nil
@@ -167,7 +167,7 @@ func TestACancelledRequestDoesNotBegin(t *testing.T) {
 	assert.ErrorIs(t, err, context.Canceled)
 }
 
-func TestABadSignatureIsNeverReturned(t *testing.T) {
+func TestBadSignatureIsNeverReturned(t *testing.T) {
 	other := testkeys.Stranger()
 	for name, remote := range map[string]SignFunc{
 		"flipped bit": func(ctx context.Context, digest []byte) ([]byte, error) {
@@ -197,7 +197,7 @@ func TestABadSignatureIsNeverReturned(t *testing.T) {
 	}
 }
 
-func TestAPanicStaysInside(t *testing.T) {
+func TestPanicBecomesAnError(t *testing.T) {
 	s := New(&testKey.PublicKey, func(context.Context, []byte) ([]byte, error) { panic("pin-value=1234") }, Options{MaxInFlight: 1})
 	for range 2 {
 		err := sign(s)
@@ -207,7 +207,7 @@ func TestAPanicStaysInside(t *testing.T) {
 	}
 }
 
-func TestTheDigestIsCopied(t *testing.T) {
+func TestDigestIsCopied(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var seen [sha256.Size]byte
 		s := New(&testKey.PublicKey, func(_ context.Context, digest []byte) ([]byte, error) {

@@ -98,7 +98,7 @@ func TestOpenedOnceAndOnlyWhenNeeded(t *testing.T) {
 	assert.EqualValues(t, 1, d.openings.Load())
 }
 
-func TestALostKeyIsOpenedAnewByOneOnly(t *testing.T) {
+func TestLostKeyIsReopenedByOneCaller(t *testing.T) {
 	d := newDevice()
 	d.slow = time.Millisecond
 	k := d.newKey()
@@ -129,7 +129,7 @@ func TestOtherErrorsLeaveTheKeyOpen(t *testing.T) {
 	assert.EqualValues(t, 1, d.openings.Load())
 }
 
-func TestAKeyThatStaysLost(t *testing.T) {
+func TestLostKeyIsReopenedOnlyOnce(t *testing.T) {
 	d := newDevice()
 	k := d.newKey()
 	d.fail(&d.signErr, errLost)
@@ -138,7 +138,7 @@ func TestAKeyThatStaysLost(t *testing.T) {
 	assert.EqualValues(t, 2, d.openings.Load(), "tried again once")
 }
 
-func TestThoseWhoWaitShareAFailedAttempt(t *testing.T) {
+func TestWaitersShareAFailedAttempt(t *testing.T) {
 	d := newDevice()
 	d.slow = 50 * time.Millisecond
 	d.fail(&d.openErr, errOther)
@@ -158,7 +158,7 @@ func TestThoseWhoWaitShareAFailedAttempt(t *testing.T) {
 	assert.NoError(t, err, "it comes back")
 }
 
-func TestAnotherKeyInItsPlace(t *testing.T) {
+func TestReopeningFindsAnotherKey(t *testing.T) {
 	d := newDevice()
 	k := d.newKey()
 	_, err := k.Public()

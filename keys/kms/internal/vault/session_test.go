@@ -96,7 +96,7 @@ func TestTokenIsRenewedAfterTwoThirdsOfItsTTL(t *testing.T) {
 	})
 }
 
-func TestLoginIsMadeAnewBeforeTheMaxTTL(t *testing.T) {
+func TestLoginIsRepeatedBeforeMaxTTL(t *testing.T) {
 	inBubble(t, kubernetes, func(t *testing.T, b *bench) {
 		b.Issue = vaulttest.Token{TTL: 60 * time.Second, MaxTTL: 5 * time.Minute, Renewable: true}
 		b.signFor(t, time.Hour)
@@ -108,7 +108,7 @@ func TestLoginIsMadeAnewBeforeTheMaxTTL(t *testing.T) {
 	})
 }
 
-func TestLoginIsMadeAnewWhenTheTokenIsNotRenewable(t *testing.T) {
+func TestLoginIsRepeatedWhenTokenIsNotRenewable(t *testing.T) {
 	inBubble(t, kubernetes, func(t *testing.T, b *bench) {
 		b.Issue = vaulttest.Token{TTL: 60 * time.Second}
 		b.signFor(t, 590*time.Second)
@@ -118,7 +118,7 @@ func TestLoginIsMadeAnewWhenTheTokenIsNotRenewable(t *testing.T) {
 	})
 }
 
-func TestLoginIsMadeAnewWhenRenewingIsRefused(t *testing.T) {
+func TestLoginIsRepeatedWhenRenewalIsRefused(t *testing.T) {
 	inBubble(t, kubernetes, func(t *testing.T, b *bench) {
 		b.Issue = vaulttest.Token{TTL: 60 * time.Second, Renewable: true}
 		b.Fault = vaulttest.Answer("/renew-self", http.StatusForbidden, `{"errors":["permission denied"]}`)
@@ -174,7 +174,7 @@ func TestRenewalIsTriedAgain(t *testing.T) {
 }
 
 // After an outage during which the token has expired, the session obtains a new one.
-func TestLoginIsMadeAnewWhenTheTokenHasEnded(t *testing.T) {
+func TestLoginIsRepeatedWhenTokenHasExpired(t *testing.T) {
 	inBubble(t, kubernetes, func(t *testing.T, b *bench) {
 		b.Issue = vaulttest.Token{TTL: time.Minute, Renewable: true}
 		require.NoError(t, b.sign(t))

@@ -225,7 +225,7 @@ func TestFailures(t *testing.T) {
 	}
 }
 
-func TestAnswersThatAreNotTheAPIs(t *testing.T) {
+func TestUnexpectedAnswers(t *testing.T) {
 	for name, test := range map[string]struct{ body, err string }{
 		"empty":      {"", "is not the JSON that the API describes"},
 		"HTML":       {"<html>CANARY</html>", "is not the JSON that the API describes"},

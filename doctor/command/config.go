@@ -148,6 +148,7 @@ func (c configTree) find(modules ...string) []foundHandler {
 		if !slices.Contains(modules, h.Module) {
 			continue
 		}
+		h.OverTLS = c.speaksTLS(h.Server)
 		found := foundHandler{module: h.Module, config: h.Config, whole: c, proxy: h.Proxy(), place: h, listen: h.Listen, hosts: h.Hosts,
 			gracePeriod: durationOf(c.at("apps", "http", "grace_period")), shutdownDelay: durationOf(c.at("apps", "http", "shutdown_delay")),
 			writeTimeout: durationOf(h.Server["write_timeout"]), becomesHTTPS: h.BecomesHTTPS() && !c.isHTTPPort(h.Listen) && !c.automates(h.Hosts)}

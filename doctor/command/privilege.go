@@ -86,18 +86,29 @@ func (c configTree) tcpPorts() []uint {
 }
 
 // redirects reports whether Caddy also opens its HTTP port, to redirect to a server that
-// speaks TLS: one that has hosts or TLS connection policies, or listens on the HTTPS port
-// only.
+// speaks TLS.
 func (c configTree) redirects() bool {
 	return slices.ContainsFunc(c.servers(), func(server map[string]any) bool {
 		automatic, _ := server["automatic_https"].(map[string]any)
-		listen := layout.Texts(server["listen"])
-		if automatic["disable"] == true || automatic["disable_redirects"] == true || onlyOn(c.httpPort(), listen) {
-			return false
-		}
-		policies, _ := server["tls_connection_policies"].([]any)
-		return len(policies) > 0 || onlyOn(c.portOption("https_port", caddyhttp.DefaultHTTPSPort), listen) || layout.HasHosts(server, layout.Texts(automatic["skip"]))
+		return automatic["disable"] != true && automatic["disable_redirects"] != true && c.speaksTLS(server)
 	})
+}
+
+// speaksTLS reports whether a server speaks TLS: it has TLS connection policies or, with
+// automatic HTTPS, has hosts or listens on the HTTPS port only. On the HTTP port, no server
+// does.
+func (c configTree) speaksTLS(server map[string]any) bool {
+	automatic, _ := server["automatic_https"].(map[string]any)
+	policies, _ := server["tls_connection_policies"].([]any)
+	listen := layout.Texts(server["listen"])
+	switch {
+	case onlyOn(c.httpPort(), listen):
+		return false
+	case len(policies) > 0:
+		return true
+	}
+	return automatic["disable"] != true &&
+		(onlyOn(c.portOption("https_port", caddyhttp.DefaultHTTPSPort), listen) || layout.HasHosts(server, layout.Texts(automatic["skip"])))
 }
 
 // onlyOn reports whether all addresses have the given port or are Unix sockets.

@@ -86,7 +86,7 @@ func firstAnswer(nodes, passed []any, path string) (name string, is certainty) {
 			inner = listOf(o["routes"])
 		case module != "":
 			if !slices.Contains(neverAnswering, module) || module == "rewrite" {
-				return module, answers(o)
+				return titleOf(o), answers(o)
 			}
 			continue
 		default:

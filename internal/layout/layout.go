@@ -47,6 +47,10 @@ type Handler struct {
 	Listen, Hosts []string
 	// Server is the decoded JSON of its server.
 	Server map[string]any
+	// OverTLS says that its server speaks TLS. Read knows that from the server's connection
+	// policies, which Caddy adds if HTTPS is automatic. Over TLS, a call under a name that
+	// the site does not have fails, since the certificate does not have it either.
+	OverTLS bool
 
 	site *site
 	// matches are the matchers of the routes around it, outermost first.

@@ -147,7 +147,8 @@ func (w *walk) handler(handler object, p position) (guarded bool) {
 	case Sign, Notify, Sandbox:
 		w.found.Handlers = append(w.found.Handlers, Handler{
 			Module: name, Config: handler, Server: w.config, Listen: w.listen, Hosts: p.hosts,
-			site: p.site, matches: p.matches, after: p.after, open: p.open, before: p.before,
+			OverTLS: len(listOf(w.config["tls_connection_policies"])) > 0,
+			site:    p.site, matches: p.matches, after: p.after, open: p.open, before: p.before,
 			front: p.front, rewrites: p.rewrites, forErrors: p.forErrors,
 		})
 	case "subroute":

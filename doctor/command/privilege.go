@@ -74,9 +74,8 @@ func (c configTree) describePrivilege(name string, first uint) []doctor.Result {
 func (c configTree) tcpPorts() []uint {
 	var ports []uint
 	for _, server := range c.servers() {
-		for _, listen := range layout.Texts(server["listen"]) {
-			address, err := caddy.ParseNetworkAddress(listen)
-			if err == nil && !address.IsUnixNetwork() && !address.IsFdNetwork() && address.StartPort != 0 {
+		for _, address := range addressesOf(layout.Texts(server["listen"])) {
+			if !address.IsUnixNetwork() && !address.IsFdNetwork() && address.StartPort != 0 {
 				ports = append(ports, address.StartPort)
 			}
 		}
@@ -113,9 +112,8 @@ func (c configTree) speaksTLS(server map[string]any) bool {
 
 // onlyOn reports whether all addresses have the given port or are Unix sockets.
 func onlyOn(port uint, listen []string) bool {
-	return !slices.ContainsFunc(listen, func(listen string) bool {
-		address, err := caddy.ParseNetworkAddress(listen)
-		return err != nil || !address.IsUnixNetwork() && address.StartPort != port
+	return !slices.ContainsFunc(addressesOf(listen), func(address caddy.NetworkAddress) bool {
+		return !address.IsUnixNetwork() && address.StartPort != port
 	})
 }
 

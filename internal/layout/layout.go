@@ -62,6 +62,9 @@ type Handler struct {
 	// before are the handlers and routes that a request may reach before the handler, in
 	// order.
 	before []any
+	// rivals are the earlier routes in the groups of the routes around the handler. A request
+	// that one of them takes does not reach the handler.
+	rivals []any
 	// front is the name of a handler that answers every request before this handler sees it,
 	// or "".
 	front string
@@ -272,7 +275,7 @@ func (h Handler) IsUnanswered() bool { return !h.open && isNoneBut(neverAnswerin
 
 // Front returns the name of a handler that answers every request for the paths of this
 // handler before this handler sees it, or "".
-func (h Handler) Front() string { return cmp.Or(h.front, h.frontOf(h.patterns())) }
+func (h Handler) Front() string { return cmp.Or(h.front, h.frontOf(h.Patterns())) }
 
 // IsForErrors reports whether the handler is in handle_errors, which a request reaches only
 // if another handler has failed.

@@ -212,3 +212,33 @@ func TestOtherNames(t *testing.T) {
 		assert.Contains(t, found[0].Message, says)
 	}
 }
+
+// A client certificate is asked for certainly if each policy by which a client can reach the site
+// requires one.
+func TestAsksForCertificate(t *testing.T) {
+	const (
+		route    = `,"routes":[{"match":[{"host":["pay.example"]}],"handle":[{"handler":"payermax"}]}]`
+		anyHost  = `,"routes":[{"handle":[{"handler":"payermax"}]}]`
+		required = `"client_authentication":{"mode":"require_and_verify","ca":{"provider":"file"}}`
+		byCA     = `"client_authentication":{"ca":{"provider":"file"}}`
+		asked    = `"client_authentication":{"mode":"verify_if_given","ca":{"provider":"file"}}`
+		own      = `"match":{"sni":["pay.example"]}`
+	)
+	for members, want := range map[string]bool{
+		`"tls_connection_policies":[{` + required + `}]` + anyHost:                                      true,
+		`"tls_connection_policies":[{` + byCA + `}]` + anyHost:                                          true,
+		`"tls_connection_policies":[{` + asked + `}]` + anyHost:                                         false,
+		`"tls_connection_policies":[{}]` + anyHost:                                                      false,
+		`"listen":[":8080"]` + anyHost:                                                                  false,
+		`"listen":[":8080"]` + route:                                                                    false,
+		`"tls_connection_policies":[{` + own + `,` + required + `},{}]` + route:                         true,
+		`"tls_connection_policies":[{` + own + `,` + required + `},{}]` + anyHost:                       false,
+		`"strict_sni_host":false,"tls_connection_policies":[{` + own + `,` + required + `},{}]` + route: false,
+		`"tls_connection_policies":[{"match":{"sni":["other.example"]},` + required + `},{}]` + route:   false,
+		`"tls_connection_policies":[{"match":{"sni":["*.example"]}},{` + required + `}]` + route:        false,
+		`"tls_connection_policies":[{"match":{"remote_ip":{}}},{` + own + `,` + required + `}]` + route: false,
+		`"tls_connection_policies":[{"match":{"sni":["a.example"]}},{` + required + `}]` + route:        true,
+	} {
+		assert.Equal(t, want, read(t, members).Handlers[0].AsksForCertificate(), members)
+	}
+}

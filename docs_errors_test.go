@@ -73,7 +73,7 @@ func allRefusals() []*reply.Refusal {
 	for _, status := range []int{http.StatusServiceUnavailable, http.StatusGatewayTimeout} {
 		refusals = append(refusals, verdict.ByAnIntermediary(&reply.Answer{Status: status}))
 	}
-	refusals = append(refusals, overloaded(), tooManyInFlight(), delivery.NotSentInTime(delivery.ErrProcessEnds))
+	refusals = append(refusals, new(Handler).overloaded(), new(Handler).tooManyInFlight(), delivery.NotSentInTime(delivery.ErrProcessEnds))
 	refusals = append(refusals, limitRefusals()...)
 
 	failed := func(connecting, written, handshakeFailed bool, a reply.Answer, err error) {

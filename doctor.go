@@ -37,6 +37,7 @@ func describe(ctx caddy.Context, config []byte) (*command.Signing, error) {
 		Sandbox:      h.Sandbox,
 	}
 	described.CallerDoubt, described.CallerNext = h.Limits.DoubtAboutCallerID()
+	described.IdentifiesCallers = h.Limits != nil && h.Limits.CallerID != "" && described.CallerDoubt == ""
 	routes, err := h.enabledRoutes()
 	described.SettingsError = err
 	described.Paths = slices.Sorted(maps.Keys(routes))

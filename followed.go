@@ -13,6 +13,7 @@ import (
 	"github.com/caddy-payermax/caddy-payermax/internal/gateways"
 	"github.com/caddy-payermax/caddy-payermax/internal/layout"
 	"github.com/caddy-payermax/caddy-payermax/internal/reply"
+	"github.com/caddy-payermax/caddy-payermax/internal/setting"
 	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
 
@@ -89,8 +90,12 @@ func (h *Handler) warnOfMisplacements(places []layout.Handler) {
 	}
 }
 
-// warnOfSlips logs, when the config is loaded, which gateways are probably a mistake.
+// warnOfSlips logs, when the config is loaded, which gateways are probably a mistake, and
+// which environment variable.
 func (h *Handler) warnOfSlips(places []layout.Handler) {
+	if name := setting.MarkedVariable(); name != "" {
+		h.logger.Warn("the environment variable " + name + " is not set, because " + setting.WhyMarked + "; " + setting.Unmark)
+	}
 	warned := make(map[string]bool)
 	for _, place := range places {
 		for _, host := range place.Gateways() {

@@ -1,6 +1,7 @@
 package payermax
 
 import (
+	"fmt"
 	"net/http"
 	"time"
 
@@ -32,7 +33,7 @@ func (h *Handler) takePlace(c *call, w http.ResponseWriter, r *http.Request) err
 	if inflight.Discard(w, r) {
 		c.bodyRead = time.Now()
 	}
-	return tooManyInFlight()
+	return h.tooManyInFlight()
 }
 
 // The limits of the process, as labels of the metric limit_refusals_total.
@@ -42,16 +43,16 @@ const (
 )
 
 // tooManyInFlight refuses a request for which there is no memory.
-func tooManyInFlight() *reply.Refusal {
-	f := reply.Denied(limitInFlight, http.StatusServiceUnavailable, "SYSTEM_ERROR",
+func (h *Handler) tooManyInFlight() *reply.Refusal {
+	f := reply.Denied(limitInFlight, fmt.Sprintf("max_in_flight %d", h.MaxInFlight), http.StatusServiceUnavailable, "SYSTEM_ERROR",
 		"too many calls are in flight (max_in_flight); nothing was sent, so it is safe to try again")
 	f.Header = http.Header{"Retry-After": {"1"}}
 	return f
 }
 
 // overloaded refuses a request that could not be signed in time.
-func overloaded() *reply.Refusal {
-	f := reply.Denied(limitOverload, http.StatusServiceUnavailable, "SYSTEM_ERROR",
+func (h *Handler) overloaded() *reply.Refusal {
+	f := reply.Denied(limitOverload, fmt.Sprintf("max_wait %v", time.Duration(h.MaxWait)), http.StatusServiceUnavailable, "SYSTEM_ERROR",
 		"the sidecar is overloaded: requests arrive faster than it can sign them; nothing was sent, so it is safe to try again")
 	f.Header = http.Header{"Retry-After": {"1"}}
 	return f

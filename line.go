@@ -92,6 +92,10 @@ func (l *line) addRefusal(log zapcore.ObjectEncoder) {
 	f := l.refused
 	log.AddString("code", f.Code)
 	log.AddString("error", f.ProxyError)
+	if f.Limit != "" {
+		log.AddString("limit", f.Limit)
+		log.AddString("setting", f.Setting)
+	}
 	if f.Received != 0 {
 		log.AddInt("received_status", f.Received)
 	}

@@ -393,7 +393,7 @@ func (h *Handler) perform(c *call, w http.ResponseWriter, r *http.Request, next 
 		return h.passOn(c, body, r, next)
 	}
 	if h.gate.IsFull(time.Duration(h.MaxWait)) {
-		return nil, overloaded()
+		return nil, h.overloaded()
 	}
 	if c.request, err = h.understand(c, r, body); err != nil {
 		return nil, err

@@ -44,6 +44,7 @@ const (
 	nothing  = "no handler follows payermax_notify"
 	taken    = "before the reverse_proxy behind it"
 	pathless = "no handler behind payermax_notify serves"
+	password = "PayerMax sends no user name and password"
 )
 
 // If requests can get past a payermax_notify, loading the config logs a warning, and the
@@ -74,7 +75,7 @@ func TestWaysPastNotify(t *testing.T) {
 		"guarded by hand":                {site(guard, block("handle /callback*", notify(""), app), block("handle", app)), nil},
 		"several sites":                  {host("a.example", notify("/callback*"), app) + host("b.example", "reverse_proxy 127.0.0.1:4000\n"), nil},
 		"two guarded sites":              {host("a.example", notify("/callback*"), app) + host("b.example", guard, app), nil},
-		"errors go to the proxy":         {site(guard, "basic_auth {\nu $2a$14$Zkx19XLiW6VYouLHR5NmfOFU0z2GTNmpkT/5qqR7hx4IjWJPDhjvG\n}\n", notify("/callback*"), block("handle_errors", app)), []string{nothing}},
+		"errors go to the proxy":         {site(guard, "basic_auth {\nu $2a$14$Zkx19XLiW6VYouLHR5NmfOFU0z2GTNmpkT/5qqR7hx4IjWJPDhjvG\n}\n", notify("/callback*"), block("handle_errors", app)), []string{nothing, password}},
 		"a named route":                  {"&(callback) {\n" + notify("/callback*") + "}\n" + site("invoke callback\n", app), nil},
 		"calls from the same site":       {site(notify("/callback*"), "route {\n"+signs+proxying("https://one.example")+"}\n"), []string{cutOff}},
 		"calls go first":                 {site(notify("/callback*"), calls(""), "reverse_proxy /callback* 127.0.0.1:3000\n"), []string{cutOff}},
@@ -91,8 +92,8 @@ func TestWaysPastNotify(t *testing.T) {
 		"in a route, too late":           {site(block("route", "reverse_proxy /x* 127.0.0.1:3000\n", notify("/callback*"), app)), []string{forged}},
 		"forward_auth sees it first":     {site("forward_auth 127.0.0.1:4000 {\nuri /auth\n}\n", notify("/callback*"), app), []string{forged}},
 		"guard ahead of forward_auth":    {site(guard, "forward_auth 127.0.0.1:4000 {\nuri /auth\n}\n", notify("/callback*"), app), nil},
-		"errors get ahead of it":         {site("basic_auth {\nu $2a$14$Zkx19XLiW6VYouLHR5NmfOFU0z2GTNmpkT/5qqR7hx4IjWJPDhjvG\n}\n", notify("/callback*"), block("handle_errors", app)), []string{forged, nothing}},
-		"errors of some get ahead of it": {site("basic_auth /callback* {\nu $2a$14$Zkx19XLiW6VYouLHR5NmfOFU0z2GTNmpkT/5qqR7hx4IjWJPDhjvG\n}\n", notify("/callback*"), app, block("handle_errors", app)), []string{forged}},
+		"errors get ahead of it":         {site("basic_auth {\nu $2a$14$Zkx19XLiW6VYouLHR5NmfOFU0z2GTNmpkT/5qqR7hx4IjWJPDhjvG\n}\n", notify("/callback*"), block("handle_errors", app)), []string{forged, nothing, password}},
+		"errors of some get ahead of it": {site("basic_auth /callback* {\nu $2a$14$Zkx19XLiW6VYouLHR5NmfOFU0z2GTNmpkT/5qqR7hx4IjWJPDhjvG\n}\n", notify("/callback*"), app, block("handle_errors", app)), []string{forged, password}},
 		"errors of one of two sites": {host("a.example", notify("/callback*"), app, block("handle_errors", app)) +
 			host("b.example", "respond hi\n"), nil},
 		"nothing behind it":          {site(notify("/callback*")), []string{nothing}},
@@ -138,7 +139,7 @@ func TestWaysPastNotify(t *testing.T) {
 			report := examined(t, "{\nadmin off\n}\n"+test.config, doctor.Options{Offline: true})
 			logged, err := testcaddy.Loaded(t, tree)
 			require.NoError(t, err)
-			for _, words := range []string{forged, sideDoor, exact, byMore, cutOff, front, failed, nothing, taken, pathless} {
+			for _, words := range []string{forged, sideDoor, exact, byMore, cutOff, front, failed, nothing, taken, pathless, password} {
 				expected := false
 				for _, want := range test.want {
 					if strings.HasPrefix(want, words) {
@@ -371,8 +372,8 @@ func TestMisplacedSigningWarns(t *testing.T) {
 	signing := fmt.Sprintf("payermax {\ngateway https://gateway.example\napp_id app\nprivate_key %s\n}\n", key)
 	for config, says := range map[string]string{
 		"http://localhost:8080 {\nbind 127.0.0.1\n" + signing + "}":                                                                           "the site serves only localhost",
-		":8080 {\nbind 127.0.0.1\nrespond hello\n" + signing + "}":                                                                            "the handler static_response comes first",
-		":8080 {\nbind 127.0.0.1\nrespond /aggregate-pay/* hello\n" + signing + "}":                                                           "the handler static_response comes first",
+		":8080 {\nbind 127.0.0.1\nrespond hello\n" + signing + "}":                                                                            "the handler respond (in JSON, static_response) comes first",
+		":8080 {\nbind 127.0.0.1\nrespond /aggregate-pay/* hello\n" + signing + "}":                                                           "the handler respond (in JSON, static_response) comes first",
 		":8080 {\nbind 127.0.0.1\nhandle_path /aggregate-pay/* {\n" + signing + "}\n}":                                                        "changes the path by removing /aggregate-pay",
 		":8080 {\nbind 127.0.0.1\nrewrite * /pay\n" + signing + "}":                                                                           "changes the path to /pay",
 		":8080 {\nbind 127.0.0.1\nhandle /api/* {\n" + signing + "}\n}":                                                                       "let no call through",

@@ -19,6 +19,7 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/caddy-payermax/caddy-payermax/internal/testcaddy"
+	"github.com/caddy-payermax/caddy-payermax/limits"
 )
 
 // logged makes the handler log to an observer, and returns it.
@@ -126,6 +127,25 @@ func TestRefusalIsLogged(t *testing.T) {
 	serve(t, h, get, testcaddy.Unreachable(t))
 	require.Equal(t, 4, logs.Len())
 	assert.NotContains(t, logs.All()[3].ContextMap(), "rules", "none was broken")
+}
+
+// The log line of a call that a limit has refused names the limit and its option.
+func TestLimitIsLogged(t *testing.T) {
+	h := newHandler(t, func(h *Handler) {
+		h.Limits = &limits.Limits{Quota: limits.Quota{MaxAmounts: map[string]string{"IDR": "200.50"}}}
+	})
+	logs := logged(h)
+	serve(t, h, post(sessionBody), testcaddy.Unreachable(t))
+	require.Equal(t, 1, logs.Len())
+	fields := logs.All()[0].ContextMap()
+	assert.Equal(t, "http_request_denied", fields["error"])
+	assert.Equal(t, "amount", fields["limit"])
+	assert.Equal(t, "max_amount IDR 200.5", fields["setting"])
+
+	for _, refused := range allRefusals() {
+		assert.Equal(t, refused.Limit != "", refused.Setting != "", "%s: %s", refused.Code, refused.Msg)
+		assert.NotContains(t, string(refused.Answer().Body), "setting")
+	}
 }
 
 // The log line of a signed call names what strict would have refused.

@@ -47,7 +47,7 @@ func (h *Handler) match(r *http.Request) (route, error) {
 func notServed(u *url.URL) *reply.Refusal {
 	name, _ := strings.CutPrefix(u.Path, protocol.PathPrefix)
 	if _, ok := protocol.Lookup(name); ok && u.RawPath == "" && u.Path == protocol.PathPrefix+name {
-		return reply.Denied(limits.ByEndpoint, http.StatusForbidden, "ENDPOINT_NOT_ENABLED",
+		return reply.Denied(limits.ByEndpoint, "endpoints", http.StatusForbidden, "ENDPOINT_NOT_ENABLED",
 			name+" is not enabled in this sidecar; the operator can enable it with the option endpoints")
 	}
 	return reply.ClientError(http.StatusNotFound, "NOT_FOUND", "there is no such endpoint; "+instead(path.Base(u.Path)))

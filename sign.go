@@ -34,7 +34,10 @@ func (h *Handler) sign(ctx context.Context, c *call, key keys.Key, since time.Ti
 	signed.Body = c.request.Fill(identity, signed.RequestTime)
 
 	signed.Signature, signed.Took, err = h.signature(ctx, c, key, signed.Body, since)
-	if err != nil {
+	switch {
+	case errors.Is(err, gate.ErrOverloaded):
+		return signed, h.overloaded()
+	case err != nil:
 		return signed, signingFailed(ctx, err)
 	}
 	return signed, nil
@@ -62,10 +65,7 @@ func (h *Handler) now() time.Time {
 // key may know when a retry makes sense; for other keys, it is not known whether a retry
 // helps. If the call's context has ended, the key is not blamed.
 func signingFailed(ctx context.Context, err error) *reply.Refusal {
-	switch {
-	case errors.Is(err, gate.ErrOverloaded):
-		return overloaded()
-	case ctx.Err() != nil:
+	if ctx.Err() != nil {
 		return delivery.NotSentInTime(context.Cause(ctx))
 	}
 	seconds := 1

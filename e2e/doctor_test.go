@@ -397,6 +397,7 @@ func TestDoctorCouldNotRun(t *testing.T) {
 			assert.Contains(t, ran.stderr, test.says)
 			assert.NotContains(t, ran.stderr, `"level"`, "it is no line of a log")
 			assert.NotContains(t, ran.stderr, "Error:", "it is said once")
+			assert.True(t, strings.HasSuffix(ran.stderr, "\nSee caddy payermax-doctor --help.\n"), ran.stderr)
 		})
 	}
 }

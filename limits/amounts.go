@@ -66,7 +66,7 @@ func (l *Enforced) amountsOf(c Call, quotas []*quota) ([]validate.Amount, error)
 	}
 	amounts, err := c.Rules.Amounts(c.Data)
 	if problem, ok := errors.AsType[*validate.AmountError](err); ok {
-		return nil, deniedAmount(problem.Field, problem.Message+"; the sidecar limits amounts, and refuses amounts that it cannot compare")
+		return nil, deniedAmount(problem.Field, "max_amount", problem.Message+"; the sidecar limits amounts, and refuses amounts that it cannot compare")
 	}
 	if err != nil {
 		return nil, fmt.Errorf("reading the amounts: %w", err)
@@ -83,17 +83,18 @@ func (c ceilings) allow(amounts []validate.Amount) error {
 		ceiling, ok := c[amount.Currency]
 		switch {
 		case !ok:
-			return deniedAmount(amount.Field, "this sidecar does not sign amounts in this currency; it signs "+
+			return deniedAmount(amount.Field, "max_amount", "this sidecar does not sign amounts in this currency; it signs "+
 				strings.Join(slices.Sorted(maps.Keys(c)), ", "))
 		case amount.Value.Cmp(ceiling) > 0:
-			return deniedAmount(amount.Field, "the amount is more than this sidecar signs in "+amount.Currency+"; the operator can raise max_amount")
+			decimals, _ := ceiling.FloatPrec()
+			return deniedAmount(amount.Field, "max_amount "+amount.Currency+" "+ceiling.FloatString(decimals), "the amount is more than this sidecar signs in "+amount.Currency+"; the operator can raise max_amount")
 		}
 	}
 	return nil
 }
 
-func deniedAmount(field, message string) *reply.Refusal {
-	return about(field, reply.Denied(ByAmount, http.StatusForbidden, "AMOUNT_LIMIT_MAXIMUM", message))
+func deniedAmount(field, setting, message string) *reply.Refusal {
+	return about(field, reply.Denied(ByAmount, setting, http.StatusForbidden, "AMOUNT_LIMIT_MAXIMUM", message))
 }
 
 // about adds the member of the request that a limit refuses.

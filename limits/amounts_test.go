@@ -90,6 +90,8 @@ func TestUnreliableCallerIDWarns(t *testing.T) {
 		"shop":                         "it is the same for all callers",
 		"{http.request.header.X-User}": "{http.request.header.X-User} is written by the caller",
 		"{http.request.uri.query.u}":   "is written by the caller",
+		"{env.PAYERMAX_TEST_UNSET}":    "every call is refused: the environment variable PAYERMAX_TEST_UNSET is not set",
+		"{env.PATH}":                   "it is the same for all callers",
 		"{http.auth.user.id}{http.request.cookie.shop}": "{http.request.cookie.shop} is written",
 		"{http.auth.user.idd}":                          "did you mean {http.auth.user.id}?",
 		"{http.request.tls.client.subjekt}":             "{http.request.tls.client.subjekt} has no value, so every call is refused",

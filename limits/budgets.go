@@ -148,7 +148,7 @@ func (n *need) addBudgets(q *quota, c Call, amounts []validate.Amount) error {
 	}
 	for _, amount := range amounts {
 		if !slices.ContainsFunc(counting, func(b *budget) bool { return b.Currency == amount.Currency }) {
-			return beyondBudget(amount.Field, "this sidecar has no budget in this currency; it has budgets in "+currencies(counting))
+			return beyondBudget(amount.Field, "budget", "this sidecar has no budget in this currency; it has budgets in "+currencies(counting))
 		}
 	}
 	for _, b := range counting {
@@ -196,7 +196,7 @@ func (n *need) addBudget(b *budget, of Merchant, amounts []validate.Amount) {
 // neverEnough refuses a call that would move more than a whole budget. Waiting does not help
 // such a call.
 func (b *budget) neverEnough(field string) error {
-	return beyondBudget(field, fmt.Sprintf("this call would move more than the whole budget of %s %s per %s; nothing was sent; the operator can raise the budget",
+	return beyondBudget(field, b.setting(), fmt.Sprintf("this call would move more than the whole budget of %s %s per %s; nothing was sent; the operator can raise the budget",
 		b.Currency, majorUnits(b.limit, b.decimals), b.Per))
 }
 
@@ -207,14 +207,19 @@ func (b *budget) usedUp(field string, e *stores.Exceeded, sharers int) error {
 	if sharers > 0 {
 		what = fmt.Sprintf("the store that counts budgets cannot be reached, and this replica's share, %s, of %s", majorUnits(b.limit/int64(sharers), b.decimals), what)
 	}
-	f := beyondBudget(field, fmt.Sprintf("%s has %s left, which is less than this call would move; it is reset at %s; nothing was sent",
+	f := beyondBudget(field, b.setting(), fmt.Sprintf("%s has %s left, which is less than this call would move; it is reset at %s; nothing was sent",
 		what, majorUnits(max(0, e.Balance.Remaining), b.decimals), e.Balance.Reset.UTC().Format(time.RFC3339)))
 	f.Header = retryAfter(e.RetryAfter)
 	return f
 }
 
-func beyondBudget(field, message string) *reply.Refusal {
-	return about(field, reply.Denied(ByBudget, http.StatusForbidden, "BUDGET_EXCEEDED", message))
+// setting returns the option of the budget, as a Caddyfile has it.
+func (b *budget) setting() string {
+	return fmt.Sprintf("budget %s %s per %s", b.Currency, majorUnits(b.limit, b.decimals), b.Per)
+}
+
+func beyondBudget(field, setting, message string) *reply.Refusal {
+	return about(field, reply.Denied(ByBudget, setting, http.StatusForbidden, "BUDGET_EXCEEDED", message))
 }
 
 // minorUnits returns an amount in the currency's smallest unit, rounded up. Only a call that

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/caddy-payermax/caddy-payermax/internal/grammar"
+	"github.com/caddy-payermax/caddy-payermax/internal/setting"
 )
 
 // placeholders matches the placeholders of a setting. Its group is the name without braces.
@@ -33,8 +34,11 @@ func (l *Limits) DoubtAboutCallerID() (doubt, next string) {
 		return "", ""
 	}
 	names := placeholders.FindAllStringSubmatch(l.CallerID, -1)
-	if len(names) == 0 {
-		return "it has no placeholder, so it is the same for all callers", "name one that authentication sets, such as {http.auth.user.id}"
+	if why := setting.WhyEmpty(l.CallerID); why != "" {
+		return "every call is refused" + why, "set it, and name a placeholder that authentication sets, such as {http.auth.user.id}"
+	}
+	if !slices.ContainsFunc(names, func(name []string) bool { return !isFixed(name[1]) }) {
+		return "it has no placeholder that depends on the call, so it is the same for all callers", "name one that authentication sets, such as {http.auth.user.id}"
 	}
 	for _, name := range names {
 		if doubt, next = doubtAboutPlaceholder(name[1]); doubt != "" {
@@ -42,6 +46,11 @@ func (l *Limits) DoubtAboutCallerID() (doubt, next string) {
 		}
 	}
 	return "", ""
+}
+
+// isFixed reports whether a placeholder has the same value for all calls.
+func isFixed(name string) bool {
+	return slices.ContainsFunc([]string{"env.", "file.", "system."}, func(beginning string) bool { return strings.HasPrefix(name, beginning) })
 }
 
 // doubtAboutPlaceholder is DoubtAboutCallerID for one placeholder.

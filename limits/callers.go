@@ -61,11 +61,11 @@ func (l *Enforced) Admit(endpoint string, repl *caddy.Replacer) (*Allowance, err
 	id, err := setting.Replace(repl, l.callerID, true, true)
 	known, ok := l.callers[id]
 	if err != nil || !ok {
-		return nil, reply.Denied(ByCaller, http.StatusForbidden, "CALLER_NOT_ALLOWED",
+		return nil, reply.Denied(ByCaller, "caller_id "+l.callerID, http.StatusForbidden, "CALLER_NOT_ALLOWED",
 			"the sidecar does not know this caller; authenticate, or ask the operator to add it to callers")
 	}
 	if known.endpoints != nil && !known.endpoints[endpoint] {
-		return nil, reply.Denied(ByEndpoint, http.StatusForbidden, "CALLER_NOT_ALLOWED",
+		return nil, reply.Denied(ByEndpoint, "caller "+id+": endpoints", http.StatusForbidden, "CALLER_NOT_ALLOWED",
 			endpoint+" is not an endpoint that this caller may use; the operator can add it")
 	}
 	return known, nil

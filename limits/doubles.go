@@ -53,7 +53,7 @@ func numberOf(body []byte, name string) (number string, ok bool) {
 
 // underWay refuses the second of two simultaneous calls with the same number.
 func underWay(name string) *reply.Refusal {
-	f := reply.Denied(ByDouble, http.StatusConflict, "CALL_UNDER_WAY",
+	f := reply.Denied(ByDouble, "refuse_doubles", http.StatusConflict, "CALL_UNDER_WAY",
 		"a call with the same data."+name+" is in progress; this call was not sent; wait for the answer to the other one, or query it")
 	f.Header = retryAfter(time.Second)
 	return f

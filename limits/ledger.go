@@ -158,7 +158,7 @@ func (l *ledger) takeShared(ctx context.Context, n *need, taken *Reserved) error
 
 // withoutStore refuses a call that cannot be counted.
 func withoutStore(cause error) *reply.Refusal {
-	f := reply.Denied(ByStore, http.StatusServiceUnavailable, "SYSTEM_ERROR",
+	f := reply.Denied(ByStore, "without_store "+withoutStoreRefuse, http.StatusServiceUnavailable, "SYSTEM_ERROR",
 		"the store that counts budgets cannot be reached; nothing was sent, so it is safe to try again")
 	f.Header, f.Cause = retryAfter(time.Second), cause
 	return f

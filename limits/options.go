@@ -84,7 +84,7 @@ func readBudget(d *caddyfile.Dispenser, b *Budget) error {
 	case len(args) == complete-1 && isNumber(args[1]) && periods[args[2]] != "":
 		return d.Errf("budget: write per %s in place of %s", periods[args[2]], args[2])
 	case len(args) < complete:
-		return d.Errf("budget must have this form: budget USD 10000 per day; %s", grammar.NotSet)
+		return d.Errf("budget must have this form: budget USD 10000 per day; %s", grammar.NotSet())
 	}
 	return d.Err("budget must have this form: budget USD 10000 per day")
 }

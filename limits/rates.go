@@ -52,9 +52,9 @@ func (n *need) addRate(rate *stores.Rate) {
 	n.Rates = append(n.Rates, *rate)
 	n.refusals[rate.Key] = func(*stores.Exceeded) error {
 		if n.sharers > 0 {
-			return tooOften(shareOfRate(*rate, n.sharers))
+			return tooOften(*rate, shareOfRate(*rate, n.sharers))
 		}
-		return tooOften(*rate)
+		return tooOften(*rate, *rate)
 	}
 }
 
@@ -65,11 +65,12 @@ func shareOfRate(rate stores.Rate, replicas int) stores.Rate {
 	return rate
 }
 
-// tooOften refuses a request beyond the rate, or beyond a replica's share of it.
-func tooOften(rate stores.Rate) *reply.Refusal {
-	f := reply.Denied(ByRate, http.StatusTooManyRequests, "TOO_MANY_REQUEST",
+// tooOften refuses a request beyond the available part of a rate: all of it, or a replica's
+// share.
+func tooOften(rate, available stores.Rate) *reply.Refusal {
+	f := reply.Denied(ByRate, fmt.Sprintf("rate %v %d", rate.PerSecond, rate.Burst), http.StatusTooManyRequests, "TOO_MANY_REQUEST",
 		"more requests per second than this sidecar signs; nothing was sent, so it is safe to try again later")
-	f.Header = retryAfter(rate.Interval())
+	f.Header = retryAfter(available.Interval())
 	return f
 }
 

@@ -79,7 +79,7 @@ could not be run. Warnings do not count.
 				return code, err
 			})
 
-			argument := errors.New("unexpected argument: the command takes flags only; name the config with --config")
+			argument := errors.New("unexpected argument: this command takes flags only; name the config with --config")
 			commandline.TakeFlagsOnly(cmd, argument, func(err error, asJSON bool) error {
 				cmd.SilenceErrors = true // as above
 				explain(err, asJSON)
@@ -129,7 +129,7 @@ func explain(err error, asJSON bool) {
 		_ = printReport(os.Stdout, doctor.Report{found("payermax-doctor", "doctor", doctor.Problem, err.Error(), "see caddy payermax-doctor --help")}, true)
 		return
 	}
-	_, _ = fmt.Fprintf(os.Stderr, "caddy payermax-doctor: %v\n", err)
+	_, _ = fmt.Fprintf(os.Stderr, "caddy payermax-doctor: %v\nSee caddy payermax-doctor --help.\n", err)
 }
 
 // Options say what to check, and what cannot be known from the config.

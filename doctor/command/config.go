@@ -18,7 +18,6 @@ import (
 
 	"github.com/caddy-payermax/caddy-payermax/internal/layout"
 	"github.com/caddy-payermax/caddy-payermax/modules/notify"
-	"github.com/caddy-payermax/caddy-payermax/protocol"
 	"github.com/caddy-payermax/caddy-payermax/signer"
 )
 
@@ -148,6 +147,7 @@ func (c configTree) find(modules ...string) []foundHandler {
 		if !slices.Contains(modules, h.Module) {
 			continue
 		}
+		h.OverTLS = c.speaksTLS(h.Server)
 		found := foundHandler{module: h.Module, config: h.Config, whole: c, proxy: h.Proxy(), place: h, listen: h.Listen, hosts: h.Hosts,
 			gracePeriod: durationOf(c.at("apps", "http", "grace_period")), shutdownDelay: durationOf(c.at("apps", "http", "shutdown_delay")),
 			writeTimeout: durationOf(h.Server["write_timeout"]), becomesHTTPS: h.BecomesHTTPS() && !c.isHTTPPort(h.Listen) && !c.automates(h.Hosts)}
@@ -194,10 +194,8 @@ func (c configTree) servers() []map[string]any {
 func (c configTree) ports() []string {
 	var ports []string
 	for _, server := range c.servers() {
-		for _, listen := range layout.Texts(server["listen"]) {
-			if address, err := caddy.ParseNetworkAddress(listen); err == nil {
-				ports = append(ports, strconv.FormatUint(uint64(address.StartPort), 10))
-			}
+		for _, address := range addressesOf(layout.Texts(server["listen"])) {
+			ports = append(ports, strconv.FormatUint(uint64(address.StartPort), 10))
 		}
 	}
 	return ports
@@ -215,10 +213,14 @@ func (h foundHandler) name() string {
 	return h.module + " on " + strings.Join(where, ", ")
 }
 
-// isPrivate reports whether only this machine can reach the handler.
-func (h foundHandler) isPrivate() bool {
-	return !slices.ContainsFunc(h.listen, func(listen string) bool {
-		address, err := caddy.ParseNetworkAddress(listen)
-		return err != nil || !address.IsUnixNetwork() && !protocol.IsLoopback(address.Host)
-	})
+// addressesOf returns the addresses that a server listens on, with placeholders expanded.
+// Caddy refuses those that it cannot read.
+func addressesOf(listen []string) []caddy.NetworkAddress {
+	var addresses []caddy.NetworkAddress
+	for _, text := range listen {
+		if address, err := caddy.ParseNetworkAddress(caddy.NewReplacer().ReplaceKnown(text, "")); err == nil {
+			addresses = append(addresses, address)
+		}
+	}
+	return addresses
 }

@@ -74,15 +74,6 @@ func TestDecodeTree(t *testing.T) {
 	}
 }
 
-func TestHandlerIsPrivate(t *testing.T) {
-	for listen, private := range map[string]bool{
-		"127.0.0.1:8080": true, "localhost:8080": true, "[::1]:8080": true, "unix//run/caddy.sock": true,
-		":8080": false, "0.0.0.0:8080": false, "192.0.2.1:8080": false, "tcp/:8080": false,
-	} {
-		assert.Equal(t, private, foundHandler{listen: []string{"127.0.0.1:1", listen}}.isPrivate(), listen)
-	}
-}
-
 func TestConfigAdminReach(t *testing.T) {
 	t.Setenv("PAYERMAX_TEST_ADMIN", "192.0.2.1:2019")
 	for admin, want := range map[string]reach{

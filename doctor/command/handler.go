@@ -151,9 +151,7 @@ func (t *trial) handler(f foundHandler, describe Describe, broken bool) doctor.H
 	}
 	described.Sandbox = signing.Sandbox
 	described.Found = append(described.Found, f.describeSandbox(signing)...)
-	if !f.isPrivate() {
-		described.Found = append(described.Found, found("", "listener", doctor.Warning, "it listens on addresses other than loopback, so anyone who reaches the port can have calls signed", "bind 127.0.0.1, or make sure that only the application can reach the port"))
-	}
+	described.Found = append(described.Found, f.describeListener(signing)...)
 	described.Found = append(described.Found, f.describePlace(signing.Paths)...)
 	described.Found = append(described.Found, f.describeAccessLog(signing.Shadow)...)
 	if !signing.Sandbox {

@@ -12,17 +12,18 @@ import (
 
 // The doctor reports mistakes that Caddy accepts and only the first call would show.
 func TestPlaces(t *testing.T) {
-	const host, https, front = "serves only localhost", "over HTTPS", "comes first"
+	const host, https, front, noCertificate = "serves only localhost", "over HTTPS", "comes first", "every connection fails"
 	for config, want := range map[string][]string{
 		":8080 {\n#\n}":                                               nil,
 		"http://localhost:8080 {\n#\n}":                               {host},
-		"localhost:8080 {\n#\n}":                                      {host, https},
-		"{\nauto_https off\n}\nlocalhost:8080 {\n#\n}":                {host},
+		"localhost:8080 {\n#\n}":                                      {https},
+		"{\nauto_https off\n}\nlocalhost:8080 {\n#\n}":                {noCertificate},
+		"{\nauto_https off\n}\nhttp://localhost:8080 {\n#\n}":         {host},
 		"http://localhost:8080 {\n#\n}\n:8080 {\nabort\n}":            nil,
 		"http://localhost:8080 {\n#\n}\n:8080 {\nrespond fallback\n}": {"gets the answer of the site for all hosts"},
 		":8080 {\n@m method GET\nhandle @m {\n#\n}\n}":                {"let no POST through"},
 		"http://localhost {\n#\n}":                                    {host},
-		"localhost:8080 {\ntls internal\n#\n}":                        {host},
+		"localhost:8080 {\ntls internal\n#\n}":                        nil,
 		":8080 {\nhandle_path /aggregate-pay/* {\n#\n}\n}":            {"by removing /aggregate-pay"},
 		":8080 {\nhandle /api/* {\n#\n}\n}":                           {"let no call through"},
 		":8080 {\nhandle /aggregate-pay/* {\n#\n}\n}":                 nil,
@@ -37,7 +38,7 @@ func TestPlaces(t *testing.T) {
 		results := handlers[0].describePlace([]string{"/aggregate-pay/api/gateway/refund"})
 		require.Len(t, results, len(want), "%s: %v", config, results)
 		for i, says := range want {
-			assert.Equal(t, doctor.Warning, results[i].Outcome)
+			assert.Equal(t, says == noCertificate, results[i].Outcome == doctor.Problem)
 			assert.Contains(t, results[i].Message, says, config)
 			assert.NotEmpty(t, results[i].Next)
 		}

@@ -10,12 +10,16 @@ import (
 )
 
 // describePlaceholders reports which placeholders outside our own handlers expand to
-// nothing, such as that of a file with a caller's token. Our own handlers check their
-// options themselves.
+// nothing, such as that of a file with a caller's token, and a variable whose name was
+// misread. Our own handlers check their options themselves.
 func (c configTree) describePlaceholders(name string) []doctor.Result {
 	reasons := make(map[string]bool)
 	whyEmptyIn(map[string]any(c), reasons)
 	var results []doctor.Result
+	if variable := setting.MarkedVariable(); variable != "" {
+		results = append(results, found(name, "placeholder", doctor.Warning,
+			"the environment variable "+variable+" is not set, because "+setting.WhyMarked, setting.Unmark))
+	}
 	for _, reason := range slices.Sorted(maps.Keys(reasons)) {
 		results = append(results, found(name, "placeholder", doctor.Warning,
 			"a placeholder in one of Caddy's own options has no value: "+reason,

@@ -45,3 +45,12 @@ func TestPlaceholdersStandForNothing(t *testing.T) {
 		assert.Contains(t, results[0].Message, test.says, name)
 	}
 }
+
+// A variable whose name begins with a byte order mark causes a warning, even if the config
+// does not need it.
+func TestMarkedVariable(t *testing.T) {
+	t.Setenv("\ufeffPAYERMAX_TEST_MARKED", "value")
+	results := adapted(t, ":8080 {\npayermax_sign\n}\n").describePlaceholders("Caddyfile")
+	require.Len(t, results, 1)
+	assert.Contains(t, results[0].Message, "PAYERMAX_TEST_MARKED is not set, because the env file begins with a byte order mark")
+}

@@ -14,8 +14,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/caddyserver/caddy/v2"
-
 	"github.com/caddy-payermax/caddy-payermax/doctor"
 	"github.com/caddy-payermax/caddy-payermax/internal/layout"
 )
@@ -64,9 +62,8 @@ func (c configTree) describePorts(ctx context.Context, name string) []doctor.Res
 func (c configTree) ownAddresses() []string {
 	var own []string
 	for _, server := range c.servers() {
-		for _, listen := range layout.Texts(server["listen"]) {
-			address, err := caddy.ParseNetworkAddress(listen)
-			if err != nil || address.IsUnixNetwork() || address.PortRangeSize() != 1 || address.StartPort == 0 {
+		for _, address := range addressesOf(layout.Texts(server["listen"])) {
+			if address.IsUnixNetwork() || address.PortRangeSize() != 1 || address.StartPort == 0 {
 				continue
 			}
 			host := address.Host

@@ -74,9 +74,8 @@ func (c configTree) describePrivilege(name string, first uint) []doctor.Result {
 func (c configTree) tcpPorts() []uint {
 	var ports []uint
 	for _, server := range c.servers() {
-		for _, listen := range layout.Texts(server["listen"]) {
-			address, err := caddy.ParseNetworkAddress(listen)
-			if err == nil && !address.IsUnixNetwork() && !address.IsFdNetwork() && address.StartPort != 0 {
+		for _, address := range addressesOf(layout.Texts(server["listen"])) {
+			if !address.IsUnixNetwork() && !address.IsFdNetwork() && address.StartPort != 0 {
 				ports = append(ports, address.StartPort)
 			}
 		}
@@ -86,25 +85,35 @@ func (c configTree) tcpPorts() []uint {
 }
 
 // redirects reports whether Caddy also opens its HTTP port, to redirect to a server that
-// speaks TLS: one that has hosts or TLS connection policies, or listens on the HTTPS port
-// only.
+// speaks TLS.
 func (c configTree) redirects() bool {
 	return slices.ContainsFunc(c.servers(), func(server map[string]any) bool {
 		automatic, _ := server["automatic_https"].(map[string]any)
-		listen := layout.Texts(server["listen"])
-		if automatic["disable"] == true || automatic["disable_redirects"] == true || onlyOn(c.httpPort(), listen) {
-			return false
-		}
-		policies, _ := server["tls_connection_policies"].([]any)
-		return len(policies) > 0 || onlyOn(c.portOption("https_port", caddyhttp.DefaultHTTPSPort), listen) || layout.HasHosts(server, layout.Texts(automatic["skip"]))
+		return automatic["disable"] != true && automatic["disable_redirects"] != true && c.speaksTLS(server)
 	})
+}
+
+// speaksTLS reports whether a server speaks TLS: it has TLS connection policies or, with
+// automatic HTTPS, has hosts or listens on the HTTPS port only. On the HTTP port, no server
+// does.
+func (c configTree) speaksTLS(server map[string]any) bool {
+	automatic, _ := server["automatic_https"].(map[string]any)
+	policies, _ := server["tls_connection_policies"].([]any)
+	listen := layout.Texts(server["listen"])
+	switch {
+	case onlyOn(c.httpPort(), listen):
+		return false
+	case len(policies) > 0:
+		return true
+	}
+	return automatic["disable"] != true &&
+		(onlyOn(c.portOption("https_port", caddyhttp.DefaultHTTPSPort), listen) || layout.HasHosts(server, layout.Texts(automatic["skip"])))
 }
 
 // onlyOn reports whether all addresses have the given port or are Unix sockets.
 func onlyOn(port uint, listen []string) bool {
-	return !slices.ContainsFunc(listen, func(listen string) bool {
-		address, err := caddy.ParseNetworkAddress(listen)
-		return err != nil || !address.IsUnixNetwork() && address.StartPort != port
+	return !slices.ContainsFunc(addressesOf(listen), func(address caddy.NetworkAddress) bool {
+		return !address.IsUnixNetwork() && address.StartPort != port
 	})
 }
 

@@ -41,6 +41,8 @@ type Signing struct {
 	// CallerDoubt says why caller_id does not reliably identify callers, and CallerNext what
 	// to do about it; both are "" if it does.
 	CallerDoubt, CallerNext string
+	// IdentifiesCallers is true if caller_id is set, so that unknown callers are refused.
+	IdentifiesCallers bool
 	// Shadow is true if the application signs, and the handler only compares.
 	Shadow bool
 	// FollowsClock is true if requestTime follows the gateway's clock.

@@ -10,8 +10,6 @@ import (
 	"strings"
 	"syscall"
 
-	"github.com/caddyserver/caddy/v2"
-
 	"github.com/caddy-payermax/caddy-payermax/doctor"
 	"github.com/caddy-payermax/caddy-payermax/internal/layout"
 )
@@ -38,9 +36,8 @@ func (c configTree) describeSockets(name string) []doctor.Result {
 func (c configTree) sockets() []string {
 	var paths []string
 	for _, server := range c.servers() {
-		for _, listen := range layout.Texts(server["listen"]) {
-			address, err := caddy.ParseNetworkAddress(caddy.NewReplacer().ReplaceKnown(listen, ""))
-			if err != nil || !address.IsUnixNetwork() || strings.HasPrefix(address.Host, "@") {
+		for _, address := range addressesOf(layout.Texts(server["listen"])) {
+			if !address.IsUnixNetwork() || strings.HasPrefix(address.Host, "@") {
 				continue
 			}
 			path, _, _ := strings.Cut(address.Host, "|") // the mode follows it

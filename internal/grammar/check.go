@@ -26,7 +26,7 @@ func Once(d *caddyfile.Dispenser, isSet bool, target *string) error {
 // and it would look like an option that was omitted.
 func NotEmpty(d *caddyfile.Dispenser, name, value string) error {
 	if value == "" {
-		return d.Errf("%s is empty; set it, or leave it out; %s", name, NotSet)
+		return d.Errf("%s is empty; set it, or leave it out; %s", name, NotSet())
 	}
 	return nil
 }

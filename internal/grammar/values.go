@@ -8,6 +8,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
+	"github.com/caddy-payermax/caddy-payermax/internal/setting"
 	"github.com/caddy-payermax/caddy-payermax/signer"
 )
 
@@ -18,7 +19,13 @@ var ErrValues = errors.New("too few or too many values")
 // NotSet is the most likely reason why an option has no value, as a suffix for the error
 // about it. Caddy inserts the values of environment variables into the Caddyfile before it
 // reads any option, and inserts nothing if a variable is not set.
-const NotSet = "if a value comes from {$NAME}, check that NAME is set"
+func NotSet() string {
+	const likely = "if a value comes from {$NAME}, check that NAME is set"
+	if name := setting.MarkedVariable(); name != "" {
+		return likely + "; " + name + " is not, because " + setting.WhyMarked + "; " + setting.Unmark
+	}
+	return likely
+}
 
 // wrongValues returns the error about an option with too few or too many values. It does not
 // repeat them, since they may be the words of a secret.
@@ -37,9 +44,9 @@ func (o Option[T]) wrongValues(d *caddyfile.Dispenser, values []string) error {
 	}
 	switch {
 	case len(values) == 0:
-		return d.Errf("%s has no value: %s; %s", o.Name, expected, NotSet)
+		return d.Errf("%s has no value: %s; %s", o.Name, expected, NotSet())
 	case len(values) < o.leastValues():
-		return d.Errf("%s has %s: %s; %s", o.Name, counted(len(values)), expected, NotSet)
+		return d.Errf("%s has %s: %s; %s", o.Name, counted(len(values)), expected, NotSet())
 	}
 	return d.Errf("%s has %s: %s; a value with spaces needs quotes", o.Name, counted(len(values)), expected)
 }

@@ -20,7 +20,7 @@ const (
 // reverse_proxy may be meant for it. Both are "" if there is no such handler. A handler that
 // fails does not count, since routes for errors may answer instead.
 func (h Handler) AnsweredBefore() (name, path string) {
-	for _, path := range h.patterns() {
+	for _, path := range h.Patterns() {
 		answers, is := firstAnswer(h.after, h.matches, path)
 		if is == always && answers != "reverse_proxy" && answers != "error" && mayReachProxy(h.after, h.matches, path) {
 			return answers, path
@@ -32,7 +32,7 @@ func (h Handler) AnsweredBefore() (name, path string) {
 // UnansweredPath returns a path pattern of the handler for which it is certain that nothing
 // answers what the handler passes on, or "".
 func (h Handler) UnansweredPath() string {
-	for _, path := range h.patterns() {
+	for _, path := range h.Patterns() {
 		if _, is := firstAnswer(h.after, h.matches, path); is == never && !h.open {
 			return path
 		}
@@ -54,9 +54,9 @@ func (h Handler) frontOf(paths []string) string {
 	return front
 }
 
-// patterns returns the patterns of the innermost path matchers around the handler. It returns
+// Patterns returns the patterns of the innermost path matchers around the handler. It returns
 // a single "" if the handler is for any path, or if an earlier handler changes the path.
-func (h Handler) patterns() []string {
+func (h Handler) Patterns() []string {
 	for _, match := range slices.Backward(h.matches) {
 		var patterns []string
 		for _, set := range listOf(match) {
@@ -86,7 +86,7 @@ func firstAnswer(nodes, passed []any, path string) (name string, is certainty) {
 			inner = listOf(o["routes"])
 		case module != "":
 			if !slices.Contains(neverAnswering, module) || module == "rewrite" {
-				return module, answers(o)
+				return titleOf(o), answers(o)
 			}
 			continue
 		default:

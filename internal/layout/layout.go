@@ -47,6 +47,10 @@ type Handler struct {
 	Listen, Hosts []string
 	// Server is the decoded JSON of its server.
 	Server map[string]any
+	// OverTLS says that its server speaks TLS. Read knows that from the server's connection
+	// policies, which Caddy adds if HTTPS is automatic. Over TLS, a call under a name that
+	// the site does not have fails, since the certificate does not have it either.
+	OverTLS bool
 
 	site *site
 	// matches are the matchers of the routes around it, outermost first.
@@ -58,6 +62,9 @@ type Handler struct {
 	// before are the handlers and routes that a request may reach before the handler, in
 	// order.
 	before []any
+	// rivals are the earlier routes in the groups of the routes around the handler. A request
+	// that one of them takes does not reach the handler.
+	rivals []any
 	// front is the name of a handler that answers every request before this handler sees it,
 	// or "".
 	front string
@@ -268,7 +275,7 @@ func (h Handler) IsUnanswered() bool { return !h.open && isNoneBut(neverAnswerin
 
 // Front returns the name of a handler that answers every request for the paths of this
 // handler before this handler sees it, or "".
-func (h Handler) Front() string { return cmp.Or(h.front, h.frontOf(h.patterns())) }
+func (h Handler) Front() string { return cmp.Or(h.front, h.frontOf(h.Patterns())) }
 
 // IsForErrors reports whether the handler is in handle_errors, which a request reaches only
 // if another handler has failed.

@@ -93,7 +93,8 @@ func TestMisplacements(t *testing.T) {
 		says   []string
 	}{
 		"good":                        {`{"handle":[` + sign + `]}`, nil},
-		"respond in front":            {`{"handle":[{"handler":"static_response"},` + sign + `]}`, []string{"the handler static_response comes first"}},
+		"respond in front":            {`{"handle":[{"handler":"static_response"},` + sign + `]}`, []string{"the handler respond .in JSON, static_response. comes first"}},
+		"abort in front":              {`{"handle":[{"handler":"static_response","abort":true},` + sign + `]}`, []string{"the handler abort .in JSON, static_response. comes first"}},
 		"in a route before":           {`{"handle":[{"handler":"file_server"}]},{"handle":[` + sign + `]}`, []string{"the handler file_server comes first"}},
 		"in a subroute before":        {`{"handle":[{"handler":"subroute","routes":[{"handle":[{"handler":"error"}]}]},` + sign + `]}`, []string{"the handler error"}},
 		"outside of the subroute":     {`{"handle":[{"handler":"static_response"},{"handler":"subroute","routes":[{"handle":[` + sign + `]}]}]}`, []string{"static_response"}},
@@ -121,7 +122,12 @@ func TestMisplacements(t *testing.T) {
 		"another path for one":        {`{"match":[{"path":["*/refund"]}],"handle":[{"handler":"rewrite","uri":"/x{http.request.uri}"}]},{"handle":[` + sign + `]}`, nil},
 		"another path for some":       {`{"match":[{"path":["/aggregate-pay/*"],"header":{"X-A":["b"]}}],"handle":[{"handler":"rewrite","uri":"/x"}]},{"handle":[` + sign + `]}`, nil},
 		"another path for some, deep": {`{"match":[{"path":["/x"]}],"handle":[{"handler":"subroute","routes":[{"match":[{"path":["/aggregate-pay/*"]}],"handle":[{"handler":"rewrite","uri":"/x"}]}]}]},{"handle":[` + sign + `]}`, nil},
-		"the right path, a query":     {`{"handle":[{"handler":"rewrite","uri":"/aggregate-pay/api/gateway/refund?{http.request.uri.query}"},` + sign + `]}`, nil},
+		"the right path, a query":     {`{"handle":[{"handler":"rewrite","uri":"/aggregate-pay/api/gateway/refund?{http.request.uri.query}"},` + sign + `]}`, []string{"changes the path .*/orderQuery to .*/refund, so the sidecar signs and sends another call"}},
+		"another call":                {`{"match":[{"path":["/aggregate-pay/api/gateway/orderQuery"]}],"handle":[{"handler":"rewrite","uri":"/aggregate-pay/api/gateway/refund"}]},{"handle":[` + sign + `]}`, []string{"/orderQuery to .*/refund, so"}},
+		"another call, a part":        {`{"handle":[{"handler":"rewrite","uri_substring":[{"find":"orderQuery","replace":"refund"}]},` + sign + `]}`, []string{"/orderQuery to .*/refund, so"}},
+		"another call, an expression": {`{"handle":[{"handler":"rewrite","path_regexp":[{"find":"order.*$","replace":"refund"}]},` + sign + `]}`, []string{"/orderQuery to .*/refund, so"}},
+		"another call, sometimes":     {`{"match":[{"path":["*/orderQuery"],"header":{"X-A":["b"]}}],"handle":[{"handler":"rewrite","uri":"/aggregate-pay/api/gateway/refund"}]},{"handle":[` + sign + `]}`, nil},
+		"another call, and back":      {`{"handle":[{"handler":"rewrite","uri_substring":[{"find":"orderQuery","replace":"refund"}]},{"handler":"rewrite","uri_substring":[{"find":"refund","replace":"orderQuery"}]},` + sign + `]}`, []string{"/refund to .*/orderQuery, so"}},
 		"another path, a query":       {`{"handle":[{"handler":"rewrite","uri":"/aggregate-pay?{http.request.uri.query}"},` + sign + `]}`, []string{"changes the path to /aggregate-pay"}},
 		"a prefix less, for all":      {`{"match":[{"path":["/aggregate-pay/*"]}],"handle":[{"handler":"rewrite","strip_path_prefix":"/aggregate-pay"}]},{"handle":[` + sign + `]}`, []string{"by removing /aggregate-pay"}},
 		"a suffix less":               {`{"handle":[{"handler":"rewrite","strip_path_suffix":"refund"},` + sign + `]}`, nil},
@@ -131,7 +137,7 @@ func TestMisplacements(t *testing.T) {
 		"an error for all":            {`{"match":[{"path":["/aggregate-pay/*"]}],"handle":[{"handler":"error","status_code":503}]},{"handle":[` + sign + `]}`, []string{"the handler error comes first"}},
 		"an error for one":            {`{"match":[{"path":["*/refund"]}],"handle":[{"handler":"error"}]},{"handle":[` + sign + `]}`, nil},
 		"an error for some":           {`{"match":[{"path":["/aggregate-pay/*"],"header":{"X-A":["b"]}}],"handle":[{"handler":"error"}]},{"handle":[` + sign + `]}`, nil},
-		"an answer for all":           {`{"match":[{"path":["/aggregate-pay/*"]}],"handle":[{"handler":"static_response","status_code":302}]},{"handle":[` + sign + `]}`, []string{"the handler static_response comes first"}},
+		"an answer for all":           {`{"match":[{"path":["/aggregate-pay/*"]}],"handle":[{"handler":"static_response","status_code":302,"headers":{"Location":["/x"]}}]},{"handle":[` + sign + `]}`, []string{"the handler redir .in JSON, static_response. comes first"}},
 		"a path that depends":         {`{"handle":[{"handler":"rewrite","uri":"/aggregate-pay{http.request.uri}"},` + sign + `]}`, nil},
 		"another method":              {`{"handle":[{"handler":"rewrite","method":"GET"},` + sign + `]}`, []string{"changes the method to GET"}},
 		"the right method":            {`{"handle":[{"handler":"rewrite","method":"POST"},` + sign + `]}`, nil},
@@ -181,5 +187,58 @@ func TestBecomesHTTPS(t *testing.T) {
 		routes + `,"automatic_https":{"disable_redirects":true}`: true,
 	} {
 		assert.Equal(t, want, read(t, members).Handlers[0].BecomesHTTPS(), members)
+	}
+}
+
+// A call under another name gets an empty 200 only if it can reach the site at all: not over TLS,
+// where the certificate lacks that name, nor if the site has every name that leads to it.
+func TestOtherNames(t *testing.T) {
+	const route = `,"routes":[{"match":[{"host":["localhost","127.0.0.1"]}],"handle":[{"handler":"payermax"},{"handler":"reverse_proxy"}]}`
+	for members, says := range map[string]string{
+		`"listen":[":8080"]` + route + `]`:                                                                    "gets Caddy's empty 200",
+		`"listen":["127.0.0.1:8080","[::1]:8080"]` + route + `]`:                                              "gets Caddy's empty 200",
+		`"listen":["unix//run/x.sock"]` + route + `]`:                                                         "gets Caddy's empty 200",
+		`"listen":["127.0.0.1:8080"]` + route + `]`:                                                           "",
+		`"listen":[":8080"],"tls_connection_policies":[{}]` + route + `]`:                                     "",
+		`"listen":[":8080"]` + route + `,{"handle":[{"handler":"metrics"}]}]`:                                 "gets the answer of the site for all hosts",
+		`"listen":[":8080"]` + route + `,{"match":[{"path":["/metrics"]}],"handle":[{"handler":"metrics"}]}]`: "gets Caddy's empty 200",
+	} {
+		found := read(t, members).Handlers[0].Misplacements([]string{"/aggregate-pay/api/gateway/refund"})
+		if says == "" {
+			assert.Empty(t, found, members)
+			continue
+		}
+		require.Len(t, found, 1, members)
+		assert.Contains(t, found[0].Message, says)
+	}
+}
+
+// A client certificate is asked for certainly if each policy by which a client can reach the site
+// requires one.
+func TestAsksForCertificate(t *testing.T) {
+	const (
+		route    = `,"routes":[{"match":[{"host":["pay.example"]}],"handle":[{"handler":"payermax"}]}]`
+		anyHost  = `,"routes":[{"handle":[{"handler":"payermax"}]}]`
+		required = `"client_authentication":{"mode":"require_and_verify","ca":{"provider":"file"}}`
+		byCA     = `"client_authentication":{"ca":{"provider":"file"}}`
+		asked    = `"client_authentication":{"mode":"verify_if_given","ca":{"provider":"file"}}`
+		own      = `"match":{"sni":["pay.example"]}`
+	)
+	for members, want := range map[string]bool{
+		`"tls_connection_policies":[{` + required + `}]` + anyHost:                                      true,
+		`"tls_connection_policies":[{` + byCA + `}]` + anyHost:                                          true,
+		`"tls_connection_policies":[{` + asked + `}]` + anyHost:                                         false,
+		`"tls_connection_policies":[{}]` + anyHost:                                                      false,
+		`"listen":[":8080"]` + anyHost:                                                                  false,
+		`"listen":[":8080"]` + route:                                                                    false,
+		`"tls_connection_policies":[{` + own + `,` + required + `},{}]` + route:                         true,
+		`"tls_connection_policies":[{` + own + `,` + required + `},{}]` + anyHost:                       false,
+		`"strict_sni_host":false,"tls_connection_policies":[{` + own + `,` + required + `},{}]` + route: false,
+		`"tls_connection_policies":[{"match":{"sni":["other.example"]},` + required + `},{}]` + route:   false,
+		`"tls_connection_policies":[{"match":{"sni":["*.example"]}},{` + required + `}]` + route:        false,
+		`"tls_connection_policies":[{"match":{"remote_ip":{}}},{` + own + `,` + required + `}]` + route: false,
+		`"tls_connection_policies":[{"match":{"sni":["a.example"]}},{` + required + `}]` + route:        true,
+	} {
+		assert.Equal(t, want, read(t, members).Handlers[0].AsksForCertificate(), members)
 	}
 }

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/caddyserver/caddy/v2"
+
 	"github.com/caddy-payermax/caddy-payermax/protocol"
 )
 
@@ -43,6 +45,7 @@ func (h Handler) Misplacements(paths []string) []Misplacement {
 			"write payermax without a matcher, or in a handle block for /aggregate-pay/*",
 		})
 	}
+	found = append(found, h.misled(paths)...)
 	switch front := cmp.Or(h.front, h.frontOf(paths)); front {
 	case "":
 	case Sign:
@@ -56,7 +59,7 @@ func (h Handler) Misplacements(paths []string) []Misplacement {
 			"give it its own path, remove it, or write both in a route block, with payermax first",
 		})
 	}
-	if h.elsewhere != "" {
+	if h.elsewhere != "" && !h.OverTLS && !h.isForEveryNameOfLoopback() {
 		found = append(found, Misplacement{
 			fmt.Sprintf("the site serves only %s: a call to the same port under another name or address of this machine gets %s and is not signed", strings.Join(h.Hosts, " and "), h.elsewhere),
 			"leave the host out, as in :8080, and write bind 127.0.0.1 in the site",
@@ -225,7 +228,24 @@ func answerer(handler object) string {
 	case !slices.Contains(answering, name), handler["pass_thru"] == true, handler["handle_response"] != nil:
 		return ""
 	}
-	return name
+	return titleOf(handler)
+}
+
+// titleOf returns the name of a handler for a message. In a Caddyfile, several directives stand
+// for a static_response.
+func titleOf(handler object) string {
+	name := nameOf(handler)
+	if name != "static_response" {
+		return name
+	}
+	directive := "respond"
+	switch headers := objectOf(handler["headers"]); {
+	case handler["abort"] == true:
+		directive = "abort"
+	case headers["Location"] != nil:
+		directive = "redir"
+	}
+	return directive + " (in JSON, " + name + ")"
 }
 
 // elsewhereOf says what answers a call for a host other than those of a signing site. It is
@@ -237,12 +257,29 @@ func elsewhereOf(routes []any, hosts [][]string) string {
 	}
 	rest := slices.DeleteFunc(slices.Clone(routes), func(route any) bool { return !takesAnyHost(objectOf(route)) })
 	switch {
-	case len(rest) == 0:
-		return "Caddy's empty 200"
 	case refuses(rest):
 		return ""
+	case !mayAnswer(rest):
+		return "Caddy's empty 200"
 	}
 	return "the answer of the site for all hosts"
+}
+
+// mayAnswer reports whether routes may answer a call to one of PayerMax's endpoints.
+func mayAnswer(routes []any) bool {
+	return slices.ContainsFunc(protocol.Endpoints(), func(endpoint protocol.Endpoint) bool {
+		_, is := firstAnswer(routes, nil, endpoint.Path())
+		return is != never
+	})
+}
+
+// isForEveryNameOfLoopback reports whether the server can be reached only from this machine,
+// and the site is for each name and address by which that is possible.
+func (h Handler) isForEveryNameOfLoopback() bool {
+	return slices.Contains(h.Hosts, "localhost") && len(h.Listen) > 0 && !slices.ContainsFunc(h.Listen, func(text string) bool {
+		at, err := caddy.ParseNetworkAddress(text)
+		return err != nil || at.IsUnixNetwork() || !protocol.IsLoopback(at.Host) || !slices.Contains(h.Hosts, at.Host)
+	})
 }
 
 // neighbourOf returns a name of this machine for which there is a route that neither signs

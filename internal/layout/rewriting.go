@@ -1,6 +1,7 @@
 package layout
 
 import (
+	"fmt"
 	"net/http"
 	"regexp"
 	"slices"
@@ -73,6 +74,51 @@ func changeOfPaths(rewrite object, paths []string) string {
 		}
 	}
 	return ""
+}
+
+// misled reports which signed path an earlier handler certainly turns into another one, so that
+// the sidecar signs another call than the application has made.
+func (h Handler) misled(paths []string) []Misplacement {
+	for _, path := range paths {
+		if !h.lets([]string{path}) {
+			continue
+		}
+		now := path
+		for _, r := range h.rewrites {
+			if !r.seesAll([]string{now}) {
+				continue
+			}
+			now = pathAfter(r.does, now)
+		}
+		if now != path && slices.Contains(paths, now) {
+			return []Misplacement{{
+				fmt.Sprintf("an earlier handler changes the path %s to %s, so the sidecar signs and sends another call than the application makes", path, now),
+				"remove the rewrite or uri before it; the application calls PayerMax's own paths",
+			}}
+		}
+	}
+	return nil
+}
+
+// pathAfter returns what a rewrite makes of a path, or the path itself if that is not certain.
+func pathAfter(rewrite object, path string) string {
+	uri, _ := rewrite["uri"].(string)
+	after, _, _ := strings.Cut(uri, "?")
+	if strings.HasPrefix(after, "/") && !strings.Contains(after, "{") {
+		path = after
+	}
+	for _, node := range listOf(rewrite["uri_substring"]) {
+		if find, replace, known := replacement(objectOf(node)); known {
+			path = strings.ReplaceAll(path, find, replace)
+		}
+	}
+	for _, node := range listOf(rewrite["path_regexp"]) {
+		find, replace, known := replacement(objectOf(node))
+		if expression, err := regexp.Compile(find); known && err == nil {
+			path = expression.ReplaceAllString(path, replace)
+		}
+	}
+	return path
 }
 
 // mayLeadTo reports whether a new URI may have one of the paths. Nothing is known about a URI

@@ -32,6 +32,9 @@ func ofServer(server *caddyhttp.Server) map[string]any {
 		"routes":       routesOf(server.Routes),
 		"errors":       errorsOf(server.Errors),
 		"named_routes": named,
+
+		"tls_connection_policies": decoded(server.TLSConnPolicies),
+		"strict_sni_host":         decoded(server.StrictSNIHost),
 	}
 }
 

@@ -24,6 +24,7 @@ type position struct {
 	matches []any
 	after   []any
 	before  []any
+	rivals  []any
 	open    bool
 	guarded bool   // every request that reaches this point has passed a guard
 	front   string // the name of an earlier handler that answers everything, or ""
@@ -105,6 +106,7 @@ func (w *walk) route(list []any, i int, p position) (inside, after bool) {
 	here := p
 	here.after = append(followers(list, i), p.after...)
 	here.before = append(slices.Clip(p.before), predecessors(list, i)...)
+	here.rivals = append(slices.Clip(p.rivals), rivalsOf(list, i)...)
 	here.front = cmp.Or(p.front, answererOf(list[:i]))
 	here.rewrites = append(slices.Clip(p.rewrites), rewritesOf(list[:i])...)
 	if route["terminal"] == true {
@@ -147,7 +149,8 @@ func (w *walk) handler(handler object, p position) (guarded bool) {
 	case Sign, Notify, Sandbox:
 		w.found.Handlers = append(w.found.Handlers, Handler{
 			Module: name, Config: handler, Server: w.config, Listen: w.listen, Hosts: p.hosts,
-			site: p.site, matches: p.matches, after: p.after, open: p.open, before: p.before,
+			OverTLS: len(listOf(w.config["tls_connection_policies"])) > 0,
+			site:    p.site, matches: p.matches, after: p.after, open: p.open, before: p.before, rivals: p.rivals,
 			front: p.front, rewrites: p.rewrites, forErrors: p.forErrors,
 		})
 	case "subroute":
@@ -224,4 +227,10 @@ func followers(list []any, i int) []any {
 func predecessors(list []any, i int) []any {
 	group := groupOf(list[i])
 	return slices.DeleteFunc(slices.Clone(list[:i]), func(member any) bool { return group != "" && groupOf(member) == group })
+}
+
+// rivalsOf returns the routes of its group that come before a route.
+func rivalsOf(list []any, i int) []any {
+	group := groupOf(list[i])
+	return slices.DeleteFunc(slices.Clone(list[:i]), func(member any) bool { return group == "" || groupOf(member) != group })
 }

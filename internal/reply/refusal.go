@@ -34,6 +34,9 @@ type Refusal struct {
 	Header http.Header `json:"-"`
 	// Limit is the limit that refuses the call, as the metric names it, or "".
 	Limit string `json:"-"`
+	// Setting is the option that sets the limit, with its value, such as "rate 50 100", or "".
+	// It is for the log only.
+	Setting string `json:"-"`
 	// Cause is for the log only.
 	Cause error `json:"-"`
 }
@@ -46,10 +49,10 @@ func ClientError(status int, code, msg string) *Refusal {
 	}
 }
 
-// Denied returns a refusal because of a limit.
-func Denied(limit string, status int, code, msg string) *Refusal {
+// Denied returns a refusal because of a limit, which the setting sets.
+func Denied(limit, setting string, status int, code, msg string) *Refusal {
 	return &Refusal{
-		Code: code, Msg: msg, Limit: limit,
+		Code: code, Msg: msg, Limit: limit, Setting: setting,
 		Status: status, ProxyError: "http_request_denied", Outcome: Refused,
 	}
 }

@@ -43,7 +43,7 @@ func TestAsRefusal(t *testing.T) {
 
 // The error types in Proxy-Status are those of the RFC.
 func TestRefusalsHaveErrorTypes(t *testing.T) {
-	for _, refused := range []*Refusal{ClientError(400, "CODE", "message"), Denied("rate", 429, "CODE", "message"), AsRefusal(errors.New("cause"))} {
+	for _, refused := range []*Refusal{ClientError(400, "CODE", "message"), Denied("rate", "rate 1 1", 429, "CODE", "message"), AsRefusal(errors.New("cause"))} {
 		assert.True(t, IsProxyError(refused.ProxyError), refused.ProxyError)
 	}
 	assert.False(t, IsProxyError(""))

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"regexp"
+	"strings"
 
 	"github.com/caddyserver/caddy/v2"
 
@@ -25,9 +26,13 @@ var (
 // unknown.
 func WhyEmpty(text string) string {
 	for _, match := range fromEnvironment.FindAllStringSubmatch(text, -1) {
-		if value, isSet := os.LookupEnv(match[1]); !isSet {
+		value, isSet := os.LookupEnv(match[1])
+		switch {
+		case !isSet && match[1] == MarkedVariable():
+			return ": the environment variable " + match[1] + " is not set, because " + WhyMarked + "; " + Unmark
+		case !isSet:
 			return ": the environment variable " + match[1] + " is not set"
-		} else if value == "" {
+		case value == "":
 			return ": the environment variable " + match[1] + " has no value"
 		}
 	}
@@ -38,6 +43,30 @@ func WhyEmpty(text string) string {
 	}
 	return ""
 }
+
+// byteOrderMark is what some programs put at the beginning of a text file. Caddy's --envfile
+// takes it for a part of the first variable's name.
+const byteOrderMark = "\ufeff"
+
+// MarkedVariable returns the name of an environment variable that has a byte order mark before
+// its name, or "". Such a variable stands for the one without the mark, which is not set.
+func MarkedVariable() string {
+	for _, variable := range os.Environ() {
+		name, _, _ := strings.Cut(variable, "=")
+		if unmarked, isMarked := strings.CutPrefix(name, byteOrderMark); isMarked {
+			if _, isSet := os.LookupEnv(unmarked); !isSet {
+				return unmarked
+			}
+		}
+	}
+	return ""
+}
+
+// WhyMarked says why there is a [MarkedVariable], and Unmark what to do about it.
+const (
+	WhyMarked = "the env file begins with a byte order mark, which became a part of the name"
+	Unmark    = "save the file as UTF-8 without that mark"
+)
 
 // whyNothingIn says why nothing can be read from a file, or returns "".
 func whyNothingIn(path string) string {

@@ -68,5 +68,17 @@ func TestWhyEmpty(t *testing.T) {
 		assert.EqualError(t, err, says)
 	}
 	_, err := Replace(caddy.NewReplacer(), "{env.PAYERMAX_TEST_UNSET}", true, true)
+	assert.Empty(t, MarkedVariable())
 	assert.ErrorContains(t, err, "the environment variable PAYERMAX_TEST_UNSET is not set")
+}
+
+// Caddy's --envfile takes the byte order mark of a file for a part of the first variable's
+// name, so that the variable is not set.
+func TestWhyEmptyWithAByteOrderMark(t *testing.T) {
+	t.Setenv("\ufeffPAYERMAX_TEST_MARKED", "x")
+	assert.Equal(t, "PAYERMAX_TEST_MARKED", MarkedVariable())
+	assert.Contains(t, WhyEmpty("{env.PAYERMAX_TEST_MARKED}"), "PAYERMAX_TEST_MARKED is not set, because the env file begins with a byte order mark")
+	assert.NotContains(t, WhyEmpty("{env.PAYERMAX_TEST_UNSET}"), "mark")
+	t.Setenv("PAYERMAX_TEST_MARKED", "y")
+	assert.Empty(t, MarkedVariable(), "it is set as well")
 }

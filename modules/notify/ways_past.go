@@ -33,6 +33,18 @@ func WaysPast(found *layout.Layout, h layout.Handler) []WayPast {
 			"write payermax_notify in the site itself, outside handle_errors",
 		})
 	}
+	if h.AsksForPassword(h.Patterns()) {
+		ways = append(ways, WayPast{
+			"each request must authenticate before it reaches payermax_notify, as by basic_auth, but PayerMax sends no user name and password, so no notification reaches it",
+			"give the authentication a matcher that excludes the path of notifications; payermax_notify itself verifies PayerMax's signature",
+		})
+	}
+	if h.AsksForCertificate() {
+		ways = append(ways, WayPast{
+			"each connection to payermax_notify needs a client certificate, and PayerMax documents none of its own, so only a proxy with a certificate can deliver notifications",
+			"unless there is such a proxy, receive notifications at a site without client_auth; payermax_notify itself verifies PayerMax's signature",
+		})
+	}
 	if front := h.Front(); front != "" {
 		ways = append(ways, WayPast{
 			fmt.Sprintf("the handler %s answers every request before payermax_notify sees it, so no notification reaches it", front),

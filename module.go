@@ -275,13 +275,12 @@ func (h *Handler) use(ctx context.Context, m *merchant) {
 	m.keyring.Use()
 
 	loaded := m.keyring.Current()
-	switch {
-	case len(loaded.Gateway) == 0:
+	if len(loaded.Gateway) == 0 {
 		h.logger.Warn("gateway_public_key is not configured: answers are passed on without checking PayerMax's signature")
-	case loaded.TakesOwnForGateways():
-		h.logger.Warn("gateway_public_key names the merchant's own public key, so no answer of PayerMax verifies; name the key that the dashboard calls PayerMax's public key")
+	} else if own := m.keyring.OwnForGateways(); own != "" {
+		h.logger.Warn(own)
 	}
-	if loaded.Next.Exists() && loaded.Next.Fingerprint == loaded.Signing.Fingerprint {
+	if loaded.HasSameNext() {
 		h.logger.Warn("next_private_key is the same key as private_key, so there is no key to change to; name the new key, or remove the option",
 			zap.String("fingerprint", loaded.Next.Fingerprint))
 	}

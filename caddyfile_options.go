@@ -86,13 +86,13 @@ version orderAndPay 1.4`,
 	{Name: "status_200", Example: "status_200",
 		Sets: grammar.Flag(func(h *Handler) *bool { return &h.Status200 })},
 	{Name: "max_body_size", Args: "<size>", Example: "max_body_size 128KiB",
-		Sets: grammar.Size(func(h *Handler) *int64 { return &h.MaxBodySize })},
+		Sets: grammar.Size(func(h *Handler) *int64 { return &h.MaxBodySize }, grammar.Range{Least: "1KiB", Most: "1GiB"})},
 	{Name: "max_in_flight", Args: "<number>", Example: "max_in_flight 500",
 		Sets: grammar.Parsed(func(h *Handler) *int { return &h.MaxInFlight }, "a positive whole number", parseCount)},
 	{Name: "max_wait", Args: "<duration>", Example: "max_wait 500ms",
-		Sets: grammar.Duration(func(h *Handler) *caddy.Duration { return &h.MaxWait })},
+		Sets: grammar.Duration(func(h *Handler) *caddy.Duration { return &h.MaxWait }, grammar.Range{Least: "1ms", Most: "1h"})},
 	{Name: "timeout", Args: "<duration>", Example: "timeout 20s",
-		Sets: grammar.Duration(func(h *Handler) *caddy.Duration { return &h.Timeout })},
+		Sets: grammar.Duration(func(h *Handler) *caddy.Duration { return &h.Timeout }, grammar.Range{Least: "1ms", Most: "1h"})},
 }, grammar.Lift(merchantOptions, func(h *Handler) *Merchant { return &h.Merchant }))
 
 // parseCount parses a positive whole number.

@@ -275,13 +275,12 @@ func (h *Handler) use(ctx context.Context, m *merchant) {
 	m.keyring.Use()
 
 	loaded := m.keyring.Current()
-	switch {
-	case len(loaded.Gateway) == 0:
+	if len(loaded.Gateway) == 0 {
 		h.logger.Warn("gateway_public_key is not configured: answers are passed on without checking PayerMax's signature")
-	case loaded.TakesOwnForGateways():
-		h.logger.Warn("gateway_public_key names the merchant's own public key, so no answer of PayerMax verifies; name the key that the dashboard calls PayerMax's public key")
+	} else if own := m.keyring.OwnForGateways(); own != "" {
+		h.logger.Warn(own)
 	}
-	if loaded.Next.Exists() && loaded.Next.Fingerprint == loaded.Signing.Fingerprint {
+	if loaded.HasSameNext() {
 		h.logger.Warn("next_private_key is the same key as private_key, so there is no key to change to; name the new key, or remove the option",
 			zap.String("fingerprint", loaded.Next.Fingerprint))
 	}
@@ -305,14 +304,8 @@ func (h *Handler) Cleanup() error {
 // Validate checks the settings that can be checked without reading a file.
 func (h *Handler) Validate() error {
 	switch {
-	case h.MaxBodySize < 0:
-		return fmt.Errorf("max_body_size must be positive, but is %d", h.MaxBodySize)
 	case h.MaxInFlight < 0:
 		return fmt.Errorf("max_in_flight must be positive, but is %d", h.MaxInFlight)
-	case h.MaxWait < 0:
-		return fmt.Errorf("max_wait must be positive, but is %v", time.Duration(h.MaxWait))
-	case h.Timeout < 0:
-		return fmt.Errorf("timeout must be positive, but is %v", time.Duration(h.Timeout))
 	case !slices.Contains(validations, h.Validation):
 		return fmt.Errorf("validation must be strict, warn or off, but is %q%s", h.Validation, grammar.Unexpanded(h.Validation))
 	case h.SandboxWithCredentials && !h.Sandbox:
@@ -322,7 +315,7 @@ func (h *Handler) Validate() error {
 	case h.Shadow && h.Limits != nil:
 		return errors.New("limits cannot be enforced in shadow mode, where the application signs; remove limits or shadow")
 	}
-	return nil
+	return handlerOptions.Check(h)
 }
 
 // ServeHTTP answers the application's request with the gateway's answer, or with the

@@ -57,7 +57,7 @@ func TestServeHTTP(t *testing.T) {
 }
 
 func TestServeHTTPRefuses(t *testing.T) {
-	h := newHandler(t, func(h *Handler) { h.MaxBodySize = 200 })
+	h := newHandler(t, func(h *Handler) { h.MaxBodySize = 1 << 10 })
 	for _, test := range []struct {
 		name   string
 		change func(*http.Request)
@@ -79,8 +79,8 @@ func TestServeHTTPRefuses(t *testing.T) {
 		{"a form", func(r *http.Request) { r.Header.Set("Content-Type", "application/x-www-form-urlencoded") }, 415, "UNSUPPORTED_MEDIA_TYPE"},
 		{"another charset", func(r *http.Request) { r.Header.Set("Content-Type", "application/json; charset=gbk") }, 415, "UNSUPPORTED_MEDIA_TYPE"},
 		{"a content coding", func(r *http.Request) { r.Header.Set("Content-Encoding", "gzip") }, 415, "UNSUPPORTED_MEDIA_TYPE"},
-		{"too large, as declared", func(r *http.Request) { r.ContentLength = 201 }, 413, "CONTENT_TOO_LARGE"},
-		{"too large, undeclared", func(r *http.Request) { testcaddy.WithBody(r, sessionBody+strings.Repeat(" ", 200), -1) }, 413, "CONTENT_TOO_LARGE"},
+		{"too large, as declared", func(r *http.Request) { r.ContentLength = 1<<10 + 1 }, 413, "CONTENT_TOO_LARGE"},
+		{"too large, undeclared", func(r *http.Request) { testcaddy.WithBody(r, sessionBody+strings.Repeat(" ", 1<<10), -1) }, 413, "CONTENT_TOO_LARGE"},
 		{"shorter than declared", func(r *http.Request) { testcaddy.WithBody(r, sessionBody, 100) }, 400, "PARAMS_INVALID"},
 		{"not JSON", func(r *http.Request) { testcaddy.WithBody(r, "a=b", 3) }, 400, "PARAMS_INVALID"},
 	} {
@@ -133,9 +133,9 @@ func TestServeHTTPAcceptsContentTypes(t *testing.T) {
 
 // A body of exactly the maximum size is accepted, with or without a Content-Length.
 func TestServeHTTPAcceptsBodyAtTheLimit(t *testing.T) {
-	h := newHandler(t, func(h *Handler) { h.MaxBodySize = 300 })
-	body := sessionBody + strings.Repeat(" ", 300-len(sessionBody))
-	for _, length := range []int64{300, -1} {
+	h := newHandler(t, func(h *Handler) { h.MaxBodySize = 1 << 10 })
+	body := sessionBody + strings.Repeat(" ", 1<<10-len(sessionBody))
+	for _, length := range []int64{1 << 10, -1} {
 		r := post("")
 		testcaddy.WithBody(r, body, length)
 		w := serve(t, h, r, answering(t))

@@ -52,11 +52,11 @@ func TestBodyMustArriveWithinTimeout(t *testing.T) {
 
 // The refusal says what kept a body from arriving, and which limit it has exceeded.
 func TestBodyThatDoesNotArrive(t *testing.T) {
-	h := newHandler(t, func(h *Handler) { h.MaxBodySize = 1000 })
+	h := newHandler(t, func(h *Handler) { h.MaxBodySize = 1 << 10 })
 	for says, err := range map[string]error{
 		"the body is incomplete":                                                    io.ErrUnexpectedEOF,
 		"the complete body did not arrive in time":                                  os.ErrDeadlineExceeded,
-		"the body is larger than the 1000 bytes that max_body_size allows":          &http.MaxBytesError{Limit: 1000},
+		"the body is larger than the 1024 bytes that max_body_size allows":          &http.MaxBytesError{Limit: 1 << 10},
 		"the body is larger than the 10 bytes that a request_body directive allows": caddyhttp.Error(http.StatusRequestEntityTooLarge, &http.MaxBytesError{Limit: 10}),
 	} {
 		r := post(sessionBody)

@@ -22,6 +22,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/text/encoding/simplifiedchinese"
 
 	"github.com/caddy-payermax/caddy-payermax/internal/testkeys"
 )
@@ -137,9 +138,20 @@ func TestOtherBytes(t *testing.T) {
 		"cut by counting characters": {request, request[:len([]rune(request))], BodyCut, "characters"},
 		"gzip sent":                  {compressed(t, request, "gzip"), request, Compressed, "compressed"},
 		"zlib sent":                  {compressed(t, request, "zlib"), request, Compressed, "compressed"},
-		"GBK signed":                 {request, string(toGBK(request)), CharacterSet, "GBK"},
-		"GBK sent":                   {string(toGBK(request)), request, CharacterSet, "GBK"},
+		"GBK signed":                 {request, string(encode(simplifiedchinese.GBK, request)), CharacterSet, "GBK"},
+		"GBK sent":                   {string(encode(simplifiedchinese.GBK, request)), request, CharacterSet, "GBK"},
 		"GBK and a question mark":    {`{"a":"钻石 😀"}`, "{\"a\":\"\xd7\xea\xca\xaf ?\"}", CharacterSet, "GBK"},
+		"Big5 signed":                {`{"a":"付款😀"}`, "{\"a\":\"\xa5I\xb4\xda?\"}", CharacterSet, "Big5"},
+		"Big5 sent":                  {"{\"a\":\"\xa5I\xb4\xda\xa5\xbb\"}", `{"a":"付款本"}`, CharacterSet, "Big5"},
+		"Shift_JIS signed":           {`{"a":"支払いé"}`, "{\"a\":\"\x8ex\x95\xa5\x82\xa2?\"}", CharacterSet, "Shift_JIS"},
+		"Shift_JIS sent":             {"{\"a\":\"\x8ex\x95\xa5\x82\xa2\"}", `{"a":"支払い"}`, CharacterSet, "Shift_JIS"},
+		"EUC-KR signed":              {`{"a":"결제"}`, "{\"a\":\"\xb0\xe1\xc1\xa6\"}", CharacterSet, "EUC-KR"},
+		"EUC-KR sent":                {"{\"a\":\"\xb0\xe1\xc1\xa6\"}", `{"a":"결제"}`, CharacterSet, "EUC-KR"},
+		"Windows-1252 sent":          {"{\"a\":\"\x80\x93 \"}", `{"a":"€“ "}`, CharacterSet, "Windows-1252"},
+		"U+FFFD signed, each byte":   {"{\"a\":\"\xe4\xbb\"}", "{\"a\":\"\ufffd\ufffd\"}", CharacterSet, "U+FFFD in place of bytes"},
+		"U+FFFD signed, a sequence":  {"{\"a\":\"\xe4\xbb\"}", "{\"a\":\"\ufffd\"}", CharacterSet, "U+FFFD in place of bytes"},
+		"U+FFFD sent":                {"{\"a\":\"\ufffd\"}", "{\"a\":\"\xe4\xbb\"}", OtherBytes, "nothing can restore them"},
+		"C's NULs sent":              {request + "\n\x00\x00", request + "\n", WhiteSpace, "without the NUL"},
 		"Latin-1 signed":             {`{"a":"é €"}`, "{\"a\":\"\xe9 ?\"}", CharacterSet, "Latin-1"},
 		"ASCII signed":               {`{"a":"é €"}`, `{"a":"? ?"}`, CharacterSet, "ASCII"},
 		"lines joined":               {pretty, strings.ReplaceAll(pretty, "\r\n", ""), LineEndings, "lines joined"},

@@ -14,8 +14,12 @@ import (
 	"unicode/utf16"
 	"unicode/utf8"
 
+	"golang.org/x/text/encoding"
 	"golang.org/x/text/encoding/charmap"
+	"golang.org/x/text/encoding/japanese"
+	"golang.org/x/text/encoding/korean"
 	"golang.org/x/text/encoding/simplifiedchinese"
+	"golang.org/x/text/encoding/traditionalchinese"
 	"golang.org/x/text/unicode/norm"
 )
 
@@ -171,32 +175,53 @@ func digests(body []byte, yield func(Finding, []byte) bool) bool {
 	return true
 }
 
+// legacy are the character sets of systems that do not use UTF-8 by default.
+var legacy = []struct {
+	name     string
+	encoding encoding.Encoding
+}{
+	{"GBK, the default of Java and of editors on some Chinese systems", simplifiedchinese.GBK},
+	{"Big5, the default of some systems in Taiwan and Hong Kong", traditionalchinese.Big5},
+	{"Shift_JIS, the default of some Japanese systems", japanese.ShiftJIS},
+	{"EUC-KR, the default of some Korean systems", korean.EUCKR},
+	{"Windows-1252, the default of some Western systems", charmap.Windows1252},
+}
+
+// characterSet is a character set in which a text may have been signed.
+type characterSet struct {
+	name   string
+	encode func(string) []byte
+}
+
+// legacySets returns the legacy character sets.
+func legacySets() []characterSet {
+	sets := make([]characterSet, len(legacy))
+	for i, set := range legacy {
+		sets[i] = characterSet{set.name + ", in which other characters become question marks",
+			func(text string) []byte { return encode(set.encoding, text) }}
+	}
+	return sets
+}
+
 // characterSets yields the text of the body in other character sets.
 func characterSets(body []byte) candidates {
 	return func(yield func(Finding, []byte) bool) {
 		if !utf8.Valid(body) {
-			decoded, err := simplifiedchinese.GBK.NewDecoder().Bytes(body)
-			_ = (err != nil || yield(Finding{CharacterSet, "This body is in GBK, and the signature covers its text in UTF-8. Send UTF-8."}, decoded)) &&
-				yield(Finding{CharacterSet, "This body is in Latin-1, and the signature covers its text in UTF-8. Send UTF-8."}, fromLatin1(body))
+			_ = unreadable(body, yield) && transcoded(body, yield)
 			return
 		}
 		text := string(body)
-		for _, set := range []struct {
-			name   string
-			encode func(string) []byte
-		}{
+		for _, set := range append([]characterSet{
 			{"Latin-1, in which other characters become question marks", toLatin1},
 			{"ASCII, the default of Java in many containers, in which other characters become question marks", toASCII},
-			{"GBK, the default of Java and of editors on some Chinese systems, in which other characters become question marks", toGBK},
-			{"Windows-1252, in which other characters become question marks", toWindows1252},
 			{"UTF-8 twice, because it was read as Latin-1 in between", func(text string) []byte { return fromLatin1([]byte(text)) }},
 			{"UTF-8 twice, because it was read as Windows-1252 in between", fromWindows1252},
 			{"UTF-16", func(text string) []byte { return toUTF16(text, 0, 1) }},
 			{"UTF-16", func(text string) []byte { return toUTF16(text, 1, 0) }},
 			{"UTF-16", func(text string) []byte { return toUTF16("\ufeff"+text, 0, 1) }},
 			{"UTF-16", func(text string) []byte { return toUTF16("\ufeff"+text, 1, 0) }},
-		} {
-			if !yield(Finding{CharacterSet, "The signature covers this text in " + set.name + ". Specify UTF-8 wherever text is converted to bytes, such as getBytes(StandardCharsets.UTF_8)."}, set.encode(text)) {
+		}, legacySets()...) {
+			if !yield(Finding{CharacterSet, "The signature covers this text in " + set.name + "." + specifyUTF8}, set.encode(text)) {
 				return
 			}
 		}
@@ -208,15 +233,41 @@ func characterSets(body []byte) candidates {
 	}
 }
 
-// toWindows1252 encodes a text like Java's getBytes() on some Windows systems.
-func toWindows1252(text string) []byte {
+// specifyUTF8 is the remedy if a text was signed in another character set.
+const specifyUTF8 = " Specify UTF-8 wherever text is converted to bytes, such as getBytes(StandardCharsets.UTF_8)."
+
+// transcoded yields, in UTF-8, the text of a body in another character set.
+func transcoded(body []byte, yield func(Finding, []byte) bool) bool {
+	if !yield(Finding{CharacterSet, "This body is in Latin-1, and the signature covers its text in UTF-8. Send UTF-8."}, fromLatin1(body)) {
+		return false
+	}
+	for _, set := range legacy {
+		decoded, err := set.encoding.NewDecoder().Bytes(body)
+		if err == nil && !yield(Finding{CharacterSet, "This body is in " + set.name + ", and the signature covers its text in UTF-8. Send UTF-8."}, decoded) {
+			return false
+		}
+	}
+	return true
+}
+
+// unreadable yields a body with U+FFFD in place of its bytes that are not UTF-8, as programs
+// read it: one for each byte, or one for each sequence.
+func unreadable(body []byte, yield func(Finding, []byte) bool) bool {
+	finding := Finding{CharacterSet, "The signature covers this body with the replacement character U+FFFD in place of bytes that are not UTF-8: a program read them as text before it signed." + exactBytes}
+	return yield(finding, []byte(string([]rune(string(body))))) && yield(finding, bytes.ToValidUTF8(body, []byte("\ufffd")))
+}
+
+// encode encodes a text like Java's getBytes(String), with question marks in place of the
+// characters that the character set lacks.
+func encode(set encoding.Encoding, text string) []byte {
+	encoder := set.NewEncoder()
 	encoded := make([]byte, 0, len(text))
 	for _, r := range text {
-		b, ok := charmap.Windows1252.EncodeRune(r)
-		if !ok {
-			b = '?'
+		character, err := encoder.String(string(r))
+		if err != nil {
+			character = "?"
 		}
-		encoded = append(encoded, b)
+		encoded = append(encoded, character...)
 	}
 	return encoded
 }
@@ -263,20 +314,6 @@ func fromLatin1(body []byte) []byte {
 		decoded = utf8.AppendRune(decoded, rune(b))
 	}
 	return decoded
-}
-
-// toGBK encodes a text like Java's getBytes("GBK").
-func toGBK(text string) []byte {
-	encoder := simplifiedchinese.GBK.NewEncoder()
-	encoded := make([]byte, 0, len(text))
-	for _, r := range text {
-		character, err := encoder.String(string(r))
-		if err != nil {
-			character = "?"
-		}
-		encoded = append(encoded, character...)
-	}
-	return encoded
 }
 
 // toUTF16 encodes a text in UTF-16. low and high are the positions of the low and the

@@ -24,7 +24,7 @@ var Explanations = []Explanation{
 	{ByteOrderMark, `a UTF-8 byte order mark in front of the body was added or removed`, `save without a byte order mark`},
 	{WhiteSpace, `white space or a NUL around the body was added or removed before signing, or all white space was removed`, `trim before signing and sending, or not at all`},
 	{Compressed, `this body is compressed, but the signed one was not`, `verify after decompression, or ask for no compression`},
-	{CharacterSet, "the text was signed in GBK, Latin-1, ASCII (with `?` for everything else), Windows-1252 or UTF-16, or in another of Unicode's normal forms", `specify UTF-8 wherever text is converted to bytes`},
+	{CharacterSet, "the text was signed or sent in GBK, Big5, Shift_JIS, EUC-KR, Latin-1, ASCII (with `?` for everything else), Windows-1252 or UTF-16, in another of Unicode's normal forms, or with U+FFFD for bytes that are not UTF-8", `specify UTF-8 wherever text is converted to bytes`},
 	{NoBody, "an empty body was signed, or `null`, `{}`, `[object Object]`", `read the body once, keep the bytes, sign these bytes`},
 	{BodyCut, `only the beginning of the body was signed`, `count bytes, not characters; read to the end`},
 	{DigestSigned, `a digest of the body was signed, so it was hashed twice`, `pass the body itself to the function that signs`},

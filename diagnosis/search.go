@@ -44,6 +44,9 @@ func search(s signed, body []byte) Finding {
 	if s.digest != nil {
 		advice += fmt.Sprintf(" They have the %s digest %s: log the length and the digest of the bytes where they are signed, and compare.", hashName(s.hash), hex.EncodeToString(s.digest))
 	}
+	if bytes.Contains(body, []byte("\ufffd")) {
+		advice += " This body has the replacement character U+FFFD, which programs write in place of bytes that they cannot read as UTF-8: those bytes are lost, and nothing can restore them from this body. Take the body as bytes, before any program reads it as text."
+	}
 	return Finding{OtherBytes, advice + " If this body was copied from a log or a debugger, capture it on the wire instead."}
 }
 
@@ -140,6 +143,7 @@ func ends(body []byte) candidates {
 			return
 		}
 		if !yield(Finding{WhiteSpace, "The signature covers this body without the white space around it." + exactBytes}, bytes.TrimSpace(bare)) ||
+			!yield(Finding{WhiteSpace, "The signature covers this body without the NUL at its end, which ends a text in C or fills a buffer." + exactBytes}, bytes.TrimRight(body, "\x00")) ||
 			!yield(Finding{WhiteSpace, "The signature covers this body without any white space, even in texts, as replaceAll(\"\\\\s\", \"\") leaves it." + exactBytes}, withoutSpace(body)) {
 			return
 		}
@@ -156,12 +160,7 @@ func ends(body []byte) candidates {
 
 // withoutSpace returns a text without the characters that \s matches in a regular expression.
 func withoutSpace(text []byte) []byte {
-	return bytes.Map(func(r rune) rune {
-		if strings.ContainsRune(" \t\n\v\f\r", r) {
-			return -1
-		}
-		return r
-	}, text)
+	return slices.DeleteFunc(slices.Clone(text), func(b byte) bool { return strings.IndexByte(" \t\n\v\f\r", b) >= 0 })
 }
 
 // variant is a part of a body in one of its forms; without a cause it is unchanged.

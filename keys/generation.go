@@ -3,7 +3,6 @@ package keys
 import (
 	"crypto"
 	"crypto/rsa"
-	"slices"
 	"strings"
 	"time"
 
@@ -44,13 +43,9 @@ type Key struct {
 // Exists reports whether there is a key.
 func (k Key) Exists() bool { return k.Private != nil }
 
-// TakesOwnForGateways reports whether one of the Gateway keys is the merchant's own
-// public key, so that no answer of PayerMax verifies with it. This happens if somebody
-// confuses the two keys.
-func (g Generation) TakesOwnForGateways() bool {
-	return slices.ContainsFunc(g.Gateway, func(key *rsa.PublicKey) bool {
-		return g.Signing.isHalfOf(key) || g.Next.isHalfOf(key)
-	})
+// HasSameNext reports whether the next key is the one that signs already.
+func (g Generation) HasSameNext() bool {
+	return g.Next.Exists() && g.Next.Fingerprint == g.Signing.Fingerprint
 }
 
 // isHalfOf reports whether the public key belongs to this key.

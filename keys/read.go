@@ -1,6 +1,7 @@
 package keys
 
 import (
+	"crypto/rsa"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -44,6 +45,9 @@ func (r *Ring) read() (*Generation, error) {
 		loaded.Gateway = append(loaded.Gateway, key)
 	}
 	loaded.Gateway = slices.Clip(append(loaded.Gateway, r.config.GatewayKeys...))
+	if err := r.checkPair(loaded); err != nil {
+		return nil, fmt.Errorf("merchant_public_key: %w", err)
+	}
 	return &loaded, nil
 }
 
@@ -63,16 +67,13 @@ func (r *Ring) readSigning(loaded *Generation) error {
 			return fmt.Errorf("%s: %w", next.option("next_private_key"), next.explainAbsence(err))
 		}
 	}
-	if err := r.checkPair(loaded.Signing); err != nil {
-		return fmt.Errorf("merchant_public_key: %w", err)
-	}
 	loaded.KeyVersion, err = r.config.KeyVersion()
 	return err
 }
 
-// checkPair returns an error if the key does not belong to the public key that was
-// uploaded to PayerMax.
-func (r *Ring) checkPair(key Key) error {
+// checkPair returns an error if the key that signs does not belong to the public key that
+// was uploaded to PayerMax.
+func (r *Ring) checkPair(loaded Generation) error {
 	if r.config.MerchantFile == "" {
 		return nil
 	}
@@ -80,9 +81,12 @@ func (r *Ring) checkPair(key Key) error {
 	if err != nil {
 		return err
 	}
-	if !uploaded.Equal(key.Private.Public()) {
+	if slices.ContainsFunc(loaded.Gateway, func(theirs *rsa.PublicKey) bool { return theirs.Equal(uploaded) }) && !loaded.Signing.isHalfOf(uploaded) {
+		return fmt.Errorf("%s is the key that gateway_public_key names, PayerMax's, not the merchant's own; name the public half of private_key", r.config.MerchantFile)
+	}
+	if !loaded.Signing.isHalfOf(uploaded) {
 		return fmt.Errorf("it has the fingerprint %s, but the private key belongs to %s; PayerMax would refuse every signature, so upload the matching public key, or mount the matching private key",
-			signer.Fingerprint(uploaded), key.Fingerprint)
+			signer.Fingerprint(uploaded), loaded.Signing.Fingerprint)
 	}
 	return nil
 }

@@ -13,12 +13,6 @@ import (
 	"go.uber.org/zap"
 )
 
-// errOwnForGateways is the error for a new generation that has the merchant's own public
-// key as a gateway key, if the generation in use does not. The first generation is
-// accepted even so, with a warning, because there is no other.
-var errOwnForGateways = errors.New("gateway_public_key: it is now the merchant's own public key, so no answer of PayerMax verifies; " +
-	"use the key that the dashboard calls PayerMax's public key")
-
 // Ring holds the current generation of keys, and replaces it when the files or sources
 // that it was read from change.
 //
@@ -117,8 +111,9 @@ func (r *Ring) take(loaded *Generation) error {
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
 	before := r.Current()
-	if loaded.TakesOwnForGateways() && !before.TakesOwnForGateways() {
-		return errOwnForGateways
+	// The first generation is accepted even so, with a warning, because there is no other.
+	if own := r.ownForGateways(*loaded); own != "" && r.ownForGateways(before) == "" {
+		return errors.New(own)
 	}
 	loaded, err := r.followPromotion(loaded)
 	if err != nil {
@@ -131,7 +126,33 @@ func (r *Ring) take(loaded *Generation) error {
 		zap.String("previous_fingerprint", before.fingerprints()),
 		zap.String("next_fingerprint", loaded.Next.Fingerprint),
 		zap.String("engine", loaded.Signing.Engine()))
+	if loaded.HasSameNext() && !before.HasSameNext() {
+		r.config.Logger.Info("next_private_key is now the same key as private_key, so there is no key to change to",
+			zap.String("fingerprint", loaded.Next.Fingerprint))
+	}
 	return nil
+}
+
+// OwnForGateways says which gateway key in use is the merchant's own public key, which
+// happens if somebody confuses the two. It is "" if none is.
+func (r *Ring) OwnForGateways() string { return r.ownForGateways(r.Current()) }
+
+// ownForGateways is [Ring.OwnForGateways] for any generation.
+func (r *Ring) ownForGateways(g Generation) string {
+	for i, file := range r.config.GatewayFiles {
+		option := ""
+		switch {
+		case g.Signing.isHalfOf(g.Gateway[i]):
+			option = r.config.Source.option("private_key")
+		case g.Next.isHalfOf(g.Gateway[i]):
+			option = r.config.Next.option("next_private_key")
+		default:
+			continue
+		}
+		return "gateway_public_key names the merchant's own public key: " + file + " belongs to " + option +
+			", so no answer of PayerMax verifies with it; name the key that the dashboard calls PayerMax's public key"
+	}
+	return ""
 }
 
 // refuse keeps the last good generation in use, and logs that once for each generation

@@ -159,7 +159,7 @@ func TestOwnKeyDoesNotReplaceGatewayKey(t *testing.T) {
 
 		require.NoError(t, os.WriteFile(theirs, []byte(testkeys.PEM("PUBLIC KEY", testkeys.SPKI(&own.PublicKey))), 0o600))
 		r.Refresh()
-		assert.Contains(t, r.Refused(), "gateway_public_key: it is now the merchant's own public key", name)
+		assert.Contains(t, r.Refused(), "gateway_public_key names the merchant's own public key: ", name)
 		assert.Equal(t, []*rsa.PublicKey{&testkeys.Gateway().PublicKey}, r.Current().Gateway, name)
 
 		mixedUp := open(t, config)
@@ -183,6 +183,54 @@ func TestPairMustFit(t *testing.T) {
 	})
 	require.ErrorContains(t, err, "merchant_public_key: it has the fingerprint "+signer.Fingerprint(&testkeys.Gateway().PublicKey))
 	require.ErrorContains(t, err, signer.Fingerprint(&testkeys.Merchant().PublicKey))
+}
+
+// PayerMax's public key in place of the merchant's own is named as such.
+func TestPairNamesTheGatewaysKey(t *testing.T) {
+	theirs := testkeys.WritePublic(t, &testkeys.Gateway().PublicKey)
+	_, err := try(Config{
+		Source:       inFile(t, testkeys.WritePrivate(t, testkeys.Merchant())),
+		MerchantFile: theirs,
+		GatewayFiles: []string{theirs},
+	})
+	assert.EqualError(t, err, "merchant_public_key: "+theirs+" is the key that gateway_public_key names, PayerMax's, not the merchant's own; name the public half of private_key")
+}
+
+// The file that has the merchant's own key is named, with the option that it belongs to.
+func TestOwnForGatewaysNamesFileAndOption(t *testing.T) {
+	theirs, own, next := testkeys.WritePublic(t, &testkeys.Gateway().PublicKey), testkeys.WritePublic(t, &testkeys.Merchant().PublicKey), testkeys.WritePublic(t, &testkeys.Next().PublicKey)
+	for want, files := range map[string][]string{
+		"":                                     {theirs},
+		own + " belongs to private_key,":       {theirs, own},
+		next + " belongs to next_private_key,": {next},
+	} {
+		r := open(t, Config{
+			Source: inFile(t, testkeys.WritePrivate(t, testkeys.Merchant())), Next: inFile(t, testkeys.WritePrivate(t, testkeys.Next())),
+			GatewayFiles: files,
+		})
+		if want == "" {
+			assert.Empty(t, r.OwnForGateways())
+			continue
+		}
+		assert.Contains(t, r.OwnForGateways(), want)
+	}
+}
+
+// At the end of a change of keys, both files have the new key. The log says so once.
+func TestNextKeyThatBecomesTheKeyIsLoggedOnce(t *testing.T) {
+	core, log := observer.New(zap.InfoLevel)
+	private := testkeys.WritePrivate(t, testkeys.Merchant())
+	r := open(t, Config{Source: inFile(t, private), Next: inFile(t, testkeys.WritePrivate(t, testkeys.Next())), Logger: zap.New(core)})
+	said := func() int {
+		return log.FilterMessage("next_private_key is now the same key as private_key, so there is no key to change to").Len()
+	}
+
+	require.NoError(t, os.WriteFile(private, []byte(testkeys.PrivatePEM(testkeys.Next())), 0o600))
+	r.Refresh()
+	assert.Equal(t, 1, said())
+	require.NoError(t, os.WriteFile(private, []byte(testkeys.PrivatePEM(testkeys.Next())+"\n"), 0o600))
+	r.Refresh()
+	assert.Equal(t, 1, said())
 }
 
 // The file of the uploaded public key is watched like that of the private key.

@@ -19,6 +19,8 @@ type Row struct {
 	Of reflect.Type
 	// Fields are the exported fields of Of that the option sets.
 	Fields []reflect.StructField
+	// Within is the range of the option's values, or nil if it has none.
+	Within *Range
 	// Block contains the options of the block that follows, or is nil if no block follows.
 	Block *Table
 }

@@ -43,6 +43,9 @@ func Lift[T, Part any](block Block[Part], part func(*T) *Part) Block[T] {
 			describe: o.Sets.describe,
 			isSecret: o.Sets.isSecret,
 		}}
+		if check := o.Sets.check; check != nil {
+			lifted[i].Sets.check = func(name string, target *T) error { return check(name, part(target)) }
+		}
 	}
 	return lifted
 }

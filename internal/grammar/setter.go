@@ -1,6 +1,7 @@
 package grammar
 
 import (
+	"fmt"
 	"math"
 	"reflect"
 	"slices"
@@ -18,6 +19,8 @@ type Setter[T any] struct {
 	set func(d *caddyfile.Dispenser, target *T) error
 	// describe records in a row which fields are set.
 	describe func(*Row)
+	// check refuses a value of the field outside its range, or is nil. name is the option's.
+	check func(name string, target *T) error
 	// isSecret says that the value is a placeholder for a secret, which must not be in the
 	// config itself.
 	isSecret bool
@@ -60,14 +63,27 @@ func Paths[T any](field func(*T) *[]string) Setter[T] { return Into(field, paths
 // Names appends the arguments to a field. The option may be repeated.
 func Names[T any](field func(*T) *[]string) Setter[T] { return Into(field, separateNames) }
 
-// Size sets a field to a number of bytes, written like 64KiB.
-func Size[T any](field func(*T) *int64) Setter[T] {
-	return Parsed(field, "a size such as 64KiB", parseSize)
+// Size sets a field to a number of bytes within the range, written like 64KiB.
+func Size[T any](field func(*T) *int64, within Range) Setter[T] {
+	setter := measure(field, within, "a size %v, such as 64KiB", parseSize)
+	setter.check = func(name string, target *T) error { return within.checkSize(name, *field(target)) }
+	return setter
 }
 
-// Duration sets a field to a duration, written like 30s.
-func Duration[T any](field func(*T) *caddy.Duration) Setter[T] {
-	return Parsed(field, "a duration such as 30s", parseDuration)
+// Duration sets a field to a duration within the range, written like 30s.
+func Duration[T any](field func(*T) *caddy.Duration, within Range) Setter[T] {
+	setter := measure(field, within, "a duration %v, such as 30s", parseDuration)
+	setter.check = func(name string, target *T) error { return within.CheckDuration(name, *field(target)) }
+	return setter
+}
+
+// measure sets a field to a number with a unit within the range, which expected shows.
+func measure[T any, V ~int64](field func(*T) *V, within Range, expected string, parse func(text string) (value V, ok bool)) Setter[T] {
+	number := parsed(field, fmt.Sprintf(expected, within), parserWithin(within, parse), AboutUnit)
+	return Setter[T]{set: number.set, describe: func(row *Row) {
+		number.describe(row)
+		row.Within = &within
+	}}
 }
 
 // Factor sets a field to a positive number.
@@ -78,6 +94,11 @@ func Factor[T any](field func(*T) *float64) Setter[T] {
 // Parsed sets a field to the result of parse for the only argument. If that is not ok, the
 // error says what was expected.
 func Parsed[T any, V comparable](field func(*T) *V, expected string, parse func(text string) (value V, ok bool)) Setter[T] {
+	return parsed(field, expected, parse, func(string) string { return "" })
+}
+
+// parsed is [Parsed], with what about adds to the error about a text.
+func parsed[T any, V comparable](field func(*T) *V, expected string, parse func(text string) (value V, ok bool), about func(text string) string) Setter[T] {
 	return Into(field, func(d *caddyfile.Dispenser, target *V) error {
 		name := d.Val()
 		var unset V
@@ -87,7 +108,7 @@ func Parsed[T any, V comparable](field func(*T) *V, expected string, parse func(
 		}
 		value, ok := parse(text)
 		if !ok {
-			return d.Errf("%s must be %s, but is %s%s", name, expected, Shown(text), Unexpanded(text))
+			return d.Errf("%s must be %s, but is %s%s%s", name, expected, Shown(text), Unexpanded(text), about(text))
 		}
 		*target = value
 		return nil

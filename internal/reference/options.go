@@ -77,6 +77,9 @@ func (w *writer) option(s Section, row grammar.Row) (string, error) {
 		}
 	}
 	w.page.Examples = append(w.page.Examples, example)
+	if row.Within != nil {
+		paragraphs = append(paragraphs, fmt.Sprintf("Possible values: %v.", row.Within))
+	}
 	if row.ShortFor != "" {
 		paragraphs = append(paragraphs, "Short for `"+row.ShortFor+"`.")
 	}

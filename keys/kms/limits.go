@@ -24,10 +24,17 @@ type Limits struct {
 	MaxInFlight int `json:"max_in_flight,omitempty"`
 }
 
-// validate refuses negative values. Zero stands for the default.
+var (
+	// timeouts is the range of the option timeout.
+	timeouts = grammar.Range{Least: "1ms", Most: "5m"}
+	// refreshes is the range of the option refresh.
+	refreshes = grammar.Range{Least: "1ms", Most: "365d"}
+)
+
+// validate refuses values outside their ranges. Zero stands for the default.
 func (l Limits) validate() error {
-	if l.Timeout < 0 {
-		return fmt.Errorf("timeout must be positive, but is %v", time.Duration(l.Timeout))
+	if err := timeouts.CheckDuration("timeout", l.Timeout); err != nil {
+		return err
 	}
 	if l.MaxInFlight < 0 {
 		return fmt.Errorf("max_in_flight must be positive, but is %d", l.MaxInFlight)
@@ -76,11 +83,10 @@ func (l *Limits) unmarshalOption(d *caddyfile.Dispenser) error {
 	}
 
 	if option == "timeout" {
-		timeout, err := caddy.ParseDuration(text)
-		if err != nil || timeout <= 0 {
-			return d.Errf("timeout must be a duration such as 2s, but is %q", text)
+		var ok bool
+		if l.Timeout, ok = timeouts.ParseDuration(text); !ok {
+			return d.Errf("timeout must be a duration %v, such as 2s, but is %q%s", timeouts, text, grammar.AboutUnit(text))
 		}
-		l.Timeout = caddy.Duration(timeout)
 		return nil
 	}
 	number, err := strconv.Atoi(text)

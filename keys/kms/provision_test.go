@@ -32,9 +32,9 @@ func TestCaddyfileErrors(t *testing.T) {
 			" uri other":                                    "too few or too many values",
 			" uri {\n timeout\n}":                           "timeout must have one value",
 			" uri {\n timeout 1s 2s\n}":                     "timeout must have one value",
-			" uri {\n timeout soon\n}":                      `timeout must be a duration such as 2s, but is "soon"`,
-			" uri {\n timeout 0s\n}":                        `timeout must be a duration such as 2s, but is "0s"`,
-			" uri {\n timeout -1s\n}":                       `timeout must be a duration such as 2s, but is "-1s"`,
+			" uri {\n timeout soon\n}":                      `timeout must be a duration from 1ms to 5m, such as 2s, but is "soon"`,
+			" uri {\n timeout 0s\n}":                        `timeout must be a duration from 1ms to 5m, such as 2s, but is "0s"`,
+			" uri {\n timeout -1s\n}":                       `timeout must be a duration from 1ms to 5m, such as 2s, but is "-1s"`,
 			" uri {\n max_in_flight 0\n}":                   `max_in_flight must be a number such as 8, but is "0"`,
 			" uri {\n max_in_flight 8x\n}":                  `max_in_flight must be a number such as 8, but is "8x"`,
 			" uri {\n timeout 1s\n timeout 1s\n}":           "timeout is already set",
@@ -97,7 +97,7 @@ func TestProvisionErrors(t *testing.T) {
 }
 
 func TestLimitsFromJSON(t *testing.T) {
-	assert.ErrorContains(t, Limits{Timeout: -1}.validate(), "timeout must be positive")
+	assert.ErrorContains(t, Limits{Timeout: -1}.validate(), "timeout must be a duration from 1ms to 5m, but is -1ns")
 	assert.ErrorContains(t, Limits{MaxInFlight: -1}.validate(), "max_in_flight must be positive")
 	assert.ErrorContains(t, new(AWS).Provision(caddy.Context{}), "uri is required, such as awskms:")
 }

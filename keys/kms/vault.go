@@ -184,11 +184,13 @@ func (v *Vault) Provision(ctx caddy.Context) error {
 // checkNumbers checks the numeric options. Provision calls it, because it needs the
 // numbers, and Caddy calls Validate only later.
 func (v *Vault) checkNumbers() error {
+	if err := timeouts.CheckDuration("timeout", v.Timeout); err != nil {
+		return err
+	}
+	if err := refreshes.CheckDuration("refresh", v.Refresh); err != nil {
+		return err
+	}
 	switch {
-	case v.Timeout < 0:
-		return fmt.Errorf("timeout: must be positive, but is %v", time.Duration(v.Timeout))
-	case v.Refresh < 0:
-		return fmt.Errorf("refresh: must be positive, but is %v", time.Duration(v.Refresh))
 	case v.MaxInFlight < 0:
 		return fmt.Errorf("max_in_flight: must be positive, but is %d", v.MaxInFlight)
 	case v.Version < 0:

@@ -55,11 +55,11 @@ func (v *Vault) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		case "ca":
 			return t.text(&v.CA)
 		case "timeout":
-			return t.duration(&v.Timeout)
+			return t.duration(&v.Timeout, timeouts)
 		case "max_in_flight":
 			return t.number(&v.MaxInFlight)
 		case "refresh":
-			return t.duration(&v.Refresh)
+			return t.duration(&v.Refresh, refreshes)
 		}
 		return d.Errf("the key source vault has no option %s", option)
 	})
@@ -121,16 +121,15 @@ func (t vaultTokens) number(target *int) error {
 	return nil
 }
 
-func (t vaultTokens) duration(target *caddy.Duration) error {
+func (t vaultTokens) duration(target *caddy.Duration, within grammar.Range) error {
 	option, value := t.Val(), ""
 	if err := t.text(&value); err != nil {
 		return err
 	}
-	d, err := caddy.ParseDuration(value)
-	if err != nil || d <= 0 {
-		return t.Errf("%s: %q is not a positive duration, such as 2s%s", option, value, grammar.Unexpanded(value))
+	var ok bool
+	if *target, ok = within.ParseDuration(value); !ok {
+		return t.Errf("%s: %q is not a duration %v, such as 2s%s%s", option, value, within, grammar.Unexpanded(value), grammar.AboutUnit(value))
 	}
-	*target = caddy.Duration(d)
 	return nil
 }
 

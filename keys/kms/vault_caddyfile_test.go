@@ -70,9 +70,9 @@ func TestVaultCaddyfileRefuses(t *testing.T) {
 		"bad version":    {"vault a {\n version latest \n}", `version: "latest" is not a number from 1 on`},
 		"version 0":      {"vault a {\n version 0 \n}", `version: "0" is not a number from 1 on`},
 		"no timeout":     {"vault a {\n timeout \n}", "must have one value"},
-		"bad timeout":    {"vault a {\n timeout soon \n}", `timeout: "soon" is not a positive duration`},
-		"zero timeout":   {"vault a {\n timeout 0s \n}", `timeout: "0s" is not a positive duration`},
-		"bad refresh":    {"vault a {\n refresh -1s \n}", `refresh: "-1s" is not a positive duration`},
+		"bad timeout":    {"vault a {\n timeout soon \n}", `timeout: "soon" is not a duration from 1ms`},
+		"zero timeout":   {"vault a {\n timeout 0s \n}", `timeout: "0s" is not a duration from 1ms`},
+		"bad refresh":    {"vault a {\n refresh -1s \n}", `refresh: "-1s" is not a duration from 1ms`},
 		"bad limit":      {"vault a {\n max_in_flight none \n}", `max_in_flight: "none" is not a number`},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -86,8 +86,8 @@ func TestVaultSettingsRefuse(t *testing.T) {
 		"no CA":         {func(v *Vault) { v.CA = filepath.Join(dir, "none") }, "ca: open "},
 		"CA is a pipe":  {func(v *Vault) { v.CA = pipe }, "ca: " + pipe + ": is not a regular file"},
 		"CA is not PEM": {func(v *Vault) { v.CA = notPEM }, "contains no certificate; it must be PEM"},
-		"timeout":       {func(v *Vault) { v.Timeout = -1 }, "timeout: must be positive"},
-		"refresh":       {func(v *Vault) { v.Refresh = -1 }, "refresh: must be positive"},
+		"timeout":       {func(v *Vault) { v.Timeout = -1 }, "timeout must be a duration"},
+		"refresh":       {func(v *Vault) { v.Refresh = -1 }, "refresh must be a duration"},
 		"max_in_flight": {func(v *Vault) { v.MaxInFlight = -1 }, "max_in_flight: must be positive"},
 		"version":       {func(v *Vault) { v.Version = -1 }, "version: must be positive"},
 	} {

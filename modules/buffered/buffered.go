@@ -70,10 +70,10 @@ func (w *Writer) Provision(ctx caddy.Context) error {
 
 // load loads the wrapped writer, and sets the defaults.
 func (w *Writer) load(ctx caddy.Context) error {
-	switch {
-	case w.Size < 0:
-		return fmt.Errorf("size must be positive, but is %d", w.Size)
-	case w.Size == 0:
+	if err := Options.Check(w); err != nil {
+		return err
+	}
+	if w.Size == 0 {
 		w.Size = defaultSize
 	}
 	if w.WrapRaw == nil {

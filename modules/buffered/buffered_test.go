@@ -24,7 +24,7 @@ func TestCaddyfile(t *testing.T) {
 		"payermax_buffered {\n\twrap stdout stderr\n}":                        "unexpected argument",
 		"payermax_buffered {\n\twrap stdout\n\twrap stderr\n}":                "wrap is already set",
 		"payermax_buffered {\n\twrap nowhere\n}":                              "nowhere",
-		"payermax_buffered {\n\tsize 0\n}":                                    "size must be a size such as 64KiB",
+		"payermax_buffered {\n\tsize 0\n}":                                    "size must be a size from 4KiB to 1GiB",
 		"payermax_buffered {\n\twarp stdout\n}":                               "expected one of wrap, size",
 	} {
 		t.Run(input, func(t *testing.T) {
@@ -66,5 +66,5 @@ func TestProvision(t *testing.T) {
 	_, err = provision(t, `{"wrap":{"output":"payermax_buffered"}}`)
 	assert.ErrorContains(t, err, "cannot wrap itself")
 	_, err = provision(t, `{"size":-1}`)
-	assert.ErrorContains(t, err, "size must be positive")
+	assert.ErrorContains(t, err, "size must be a size from 4KiB to 1GiB, but is -1 bytes")
 }

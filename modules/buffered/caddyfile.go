@@ -15,7 +15,7 @@ var Options = grammar.Block[Writer]{
 	{Name: "wrap", Args: "<writer...>", Example: "wrap file /var/log/payermax/calls.log {\n\troll_size 100MiB\n}",
 		Sets: grammar.Into(func(w *Writer) *json.RawMessage { return &w.WrapRaw }, readWrapped)},
 	{Name: "size", Args: "<size>", Example: "size 1MiB",
-		Sets: grammar.Size(func(w *Writer) *int64 { return &w.Size })},
+		Sets: grammar.Size(func(w *Writer) *int64 { return &w.Size }, grammar.Range{Least: "4KiB", Most: "1GiB"})},
 }
 
 // UnmarshalCaddyfile sets up the writer from Caddyfile tokens:

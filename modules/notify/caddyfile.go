@@ -30,11 +30,11 @@ var Options = grammar.Block[Handler]{
 	{Name: "merchant_no", Args: "<merchant_nos...>", Example: "merchant_no {env.PAYERMAX_MERCHANT_NO}",
 		Sets: grammar.Names(func(n *Handler) *[]string { return &n.MerchantNos })},
 	{Name: "max_body_size", Args: "<size>", Example: "max_body_size 512KiB",
-		Sets: grammar.Size(func(n *Handler) *int64 { return &n.MaxBodySize })},
+		Sets: grammar.Size(func(n *Handler) *int64 { return &n.MaxBodySize }, grammar.Range{Least: "1KiB", Most: "1GiB"})},
 	{Name: "ack", Args: "after", Example: "ack after",
 		AsWritten: true, Sets: grammar.Text(func(n *Handler) *string { return &n.Ack })},
 	{Name: "duplicates", Args: "<window>", Example: "duplicates 24h",
-		Sets: grammar.Duration(func(n *Handler) *caddy.Duration { return &n.Duplicates })},
+		Sets: grammar.Duration(func(n *Handler) *caddy.Duration { return &n.Duplicates }, grammar.Range{Least: "1s", Most: "365d"})},
 	{Name: "store", Args: "memory|redis [...]", Example: `duplicates 24h
 store memory`,
 		Sets: grammar.Into(func(n *Handler) *json.RawMessage { return &n.StoreRaw }, stores.ReadStore)},

@@ -245,15 +245,10 @@ func (n *Handler) Cleanup() error {
 
 // Validate checks the settings that can be checked without reading a file.
 func (n *Handler) Validate() error {
-	switch {
-	case n.MaxBodySize < 0:
-		return fmt.Errorf("max_body_size must be positive, but is %d", n.MaxBodySize)
-	case n.Duplicates < 0:
-		return fmt.Errorf("duplicates must be positive, but is %v", time.Duration(n.Duplicates))
-	case n.Ack != "" && n.Ack != ackAfter:
+	if n.Ack != "" && n.Ack != ackAfter {
 		return fmt.Errorf("ack must be %q or left out, but is %q", ackAfter, n.Ack)
 	}
-	return nil
+	return Options.Check(n)
 }
 
 // ServeHTTP passes on notifications that are from PayerMax and for this site, and refuses all

@@ -62,7 +62,7 @@ func TestNotifyPassesOn(t *testing.T) {
 }
 
 func TestNotifyRefuses(t *testing.T) {
-	n := newHandler(t, func(n *Handler) { n.MaxBodySize = 300 })
+	n := newHandler(t, func(n *Handler) { n.MaxBodySize = 1 << 10 })
 	for _, test := range []struct {
 		name   string
 		change func(*http.Request)
@@ -80,8 +80,8 @@ func TestNotifyRefuses(t *testing.T) {
 		{"one byte changed", func(r *http.Request) { testcaddy.WithBody(r, strings.Replace(paymentNotification, "P1", "P2", 1), -1) }, 403, "wrong_signature"},
 		{"one byte added", func(r *http.Request) { testcaddy.WithBody(r, paymentNotification+"\n", -1) }, 403, "wrong_signature"},
 		{"empty", func(r *http.Request) { testcaddy.WithBody(r, "", 0) }, 403, "wrong_signature"},
-		{"too large, as declared", func(r *http.Request) { r.ContentLength = 301 }, 413, "too_large"},
-		{"too large, undeclared", func(r *http.Request) { testcaddy.WithBody(r, strings.Repeat(" ", 301), -1) }, 413, "too_large"},
+		{"too large, as declared", func(r *http.Request) { r.ContentLength = 1<<10 + 1 }, 413, "too_large"},
+		{"too large, undeclared", func(r *http.Request) { testcaddy.WithBody(r, strings.Repeat(" ", 1<<10+1), -1) }, 413, "too_large"},
 		{"compressed", func(r *http.Request) { r.Header.Set("Content-Encoding", "gzip") }, 415, "coding"},
 		{"compressed, on a second line", func(r *http.Request) { r.Header["Content-Encoding"] = []string{"", "gzip"} }, 415, "coding"},
 		{"compressed, in a list", func(r *http.Request) { r.Header.Set("Content-Encoding", "identity, gzip") }, 415, "coding"},
@@ -103,8 +103,8 @@ func TestNotifyRefuses(t *testing.T) {
 
 // The logged cause names the limit that was exceeded.
 func TestNotifyNamesTheLimit(t *testing.T) {
-	n := newHandler(t, func(n *Handler) { n.MaxBodySize = 300 })
-	for says, limit := range map[string]int64{"larger than max_body_size allows": 300, "larger than a request_body directive allows": 100} {
+	n := newHandler(t, func(n *Handler) { n.MaxBodySize = 1 << 10 })
+	for says, limit := range map[string]int64{"larger than max_body_size allows": 1 << 10, "larger than a request_body directive allows": 100} {
 		r := notify(t, paymentNotification)
 		r.Body = io.NopCloser(iotest.ErrReader(&http.MaxBytesError{Limit: limit}))
 		_, refused := n.read(httptest.NewRecorder(), r, new(memory))
@@ -402,8 +402,8 @@ func TestNotifyProvisionRefuses(t *testing.T) {
 		"gateway_public_key: public key file no.pub":             {GatewayPublicKeys: []string{"no.pub"}},
 		"sandbox: the embedded sandbox has its own key":          {GatewayPublicKeys: []string{key}, Sandbox: true},
 		`ack must be "after"`:                                    {GatewayPublicKeys: []string{key}, Ack: "before"},
-		"max_body_size must be positive":                         {GatewayPublicKeys: []string{key}, MaxBodySize: -1},
-		"duplicates must be positive":                            {GatewayPublicKeys: []string{key}, Duplicates: -1},
+		"max_body_size must be a size from":                      {GatewayPublicKeys: []string{key}, MaxBodySize: -1},
+		"duplicates must be a duration from":                     {GatewayPublicKeys: []string{key}, Duplicates: -1},
 	} {
 		assert.ErrorContains(t, testcaddy.Provision(t, n), words)
 	}

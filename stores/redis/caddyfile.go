@@ -30,7 +30,7 @@ var Options = grammar.Block[Settings]{
 	{Name: "key_prefix", Args: "<text>", Example: "key_prefix payermax-uat:",
 		Sets: grammar.Text(func(s *Settings) *string { return &s.KeyPrefix })},
 	{Name: "timeout", Args: "<duration>", Example: "timeout 200ms",
-		Sets: grammar.Duration(func(s *Settings) *caddy.Duration { return &s.Timeout })},
+		Sets: grammar.Duration(func(s *Settings) *caddy.Duration { return &s.Timeout }, grammar.Range{Least: "1ms", Most: "1m"})},
 }
 
 // tlsOptions are the options of tls.

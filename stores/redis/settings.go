@@ -178,8 +178,6 @@ func (s *Settings) check(at place, username, passwordFile, sentinelPasswordFile 
 		}
 	}
 	switch {
-	case s.Timeout < 0:
-		return fmt.Errorf("timeout: must be positive, but is %v", time.Duration(s.Timeout))
 	case username != "" && passwordFile == "":
 		return errors.New("username: has no meaning without password_file; set it to the path of the file with that user's password")
 	case sentinelPasswordFile != "" && at.sentinelMaster == "":
@@ -189,7 +187,7 @@ func (s *Settings) check(at place, username, passwordFile, sentinelPasswordFile 
 	case strings.ContainsAny(at.prefix, "{}"):
 		return errors.New("key_prefix: must not contain braces, which a cluster uses to find the node of a key")
 	}
-	return nil
+	return Options.Check(s)
 }
 
 // withoutUser returns the part of an address that an error may show: nothing before an @,

@@ -131,7 +131,7 @@ func TestSettings(t *testing.T) {
 		"sentinel_password_file: has no":      {Addresses: address, SentinelPasswordFile: password},
 		"cluster: Sentinels do not watch":     {Addresses: address, Cluster: true, SentinelMaster: "payermax"},
 		"key_prefix: must not contain braces": {Addresses: address, KeyPrefix: "payermax}"},
-		"timeout: must be positive":           {Addresses: address, Timeout: -1},
+		"timeout must be a duration from":     {Addresses: address, Timeout: -1},
 		"password_file: ":                     {Addresses: address, PasswordFile: password + ".missing"},
 		"which is not repeated here":          {Addresses: address, PasswordFile: "hunter2"},
 		"is empty; write the password":        {Addresses: address, PasswordFile: writeSecret(t, "\n")},

@@ -130,6 +130,7 @@ func TestCheck(t *testing.T) {
 		{"another application and merchant", `{"merchantNo":"other","appId":"other","data":{}}`, someone, []string{"/merchantNo", "/appId"}, "mismatch"},
 		{"another spelling of the merchant", `{"merchantNo":"Merchant","data":{}}`, someone, []string{"/merchantNo"}, "mismatch"},
 		{"a blank beside the merchant", `{"merchantNo":"merchant ","data":{}}`, someone, []string{"/merchantNo"}, "mismatch"},
+		{"the merchant's number as a number", `{"merchantNo":1,"data":{}}`, Identity{MerchantNo: "1"}, []string{"/merchantNo"}, "mismatch"},
 		{"not a string", `{"appId":["app"],"data":{}}`, someone, []string{"/appId"}, "mismatch"},
 		{"a service provider's other number", `{"spMerchantNo":"x","data":{}}`, Identity{SPMerchantNo: "y"}, []string{"/spMerchantNo"}, "mismatch"},
 		{"a service provider's own number", `{"spMerchantNo":"x","data":{}}`, Identity{}, nil, ""},

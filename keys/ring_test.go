@@ -283,8 +283,14 @@ func TestWorldReadableFile(t *testing.T) {
 	strict := fmt.Sprintf(`{"source":"file","path":%q,"refuse_world_readable":true}`, path)
 	_, err := try(Config{Source: load(t, strict)})
 	require.ErrorContains(t, err, "private_key: private key file "+path+": every user may read it (mode 0644)")
+	link := filepath.Join(t.TempDir(), "private.key") // as Kubernetes mounts keys; every user may read a link
+	require.NoError(t, os.Symlink(path, link))
+	linked := fmt.Sprintf(`{"source":"file","path":%q,"refuse_world_readable":true}`, link)
+	_, err = try(Config{Source: load(t, linked)})
+	require.ErrorContains(t, err, "every user may read it (mode 0644)")
 	require.NoError(t, os.Chmod(path, 0o440))
 	open(t, Config{Source: load(t, strict)})
+	open(t, Config{Source: load(t, linked)})
 }
 
 // A promotion survives a reload of the files, until private_key is another key.
@@ -581,6 +587,24 @@ func TestRefusedKeyIsTriedAgain(t *testing.T) {
 	}, said[0].ContextMap())
 	r.Refresh()
 	assert.Empty(t, logs.All(), "nothing has changed since")
+}
+
+// Each generation that is refused is logged and counted once, even if the one before it was
+// refused as well.
+func TestEachRefusedGenerationIsLogged(t *testing.T) {
+	core, logs := observer.New(zap.ErrorLevel)
+	path := testkeys.WritePublic(t, &testkeys.Gateway().PublicKey)
+	r := open(t, Config{GatewayFiles: []string{path}, Logger: zap.New(core)})
+	before := measured(t)["key_reload_failures_total"]
+	for i, text := range []string{"no key", testkeys.PrivatePEM(testkeys.Merchant()), "no key"} {
+		require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
+		for range 2 {
+			r.Refresh()
+			require.NotEmpty(t, r.Refused())
+		}
+		assert.Equal(t, i+1, logs.Len())
+		assert.Equal(t, before+float64(i+1), measured(t)["key_reload_failures_total"])
+	}
 }
 
 // A key that cannot make PayerMax's signature is refused before a call needs it.

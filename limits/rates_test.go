@@ -65,3 +65,30 @@ func TestRateIsNotGivenBackBeyondTheBurst(t *testing.T) {
 	}
 	assert.LessOrEqual(t, float64(passed-1), burst+20*time.Since(began).Seconds()+1)
 }
+
+// Every caller has a rate of its own, even if the config gives several callers the same
+// numbers. All of them together have that of everybody.
+func TestRatesOfCallers(t *testing.T) {
+	const hardlyAny = 1e-9 // per second, so that time gives nothing back during the test
+	at := place(t, "orderQuery")
+	each := limits.Caller{Quota: limits.Quota{Rate: hardlyAny, Burst: 2}}
+	l := open(t, limits.Limits{
+		Quota: limits.Quota{Rate: hardlyAny, Burst: 5}, CallerID: "{test.caller}",
+		Callers: map[string]limits.Caller{"one": each, "two": each, "three": each},
+	}, at)
+	for _, test := range []struct {
+		caller string
+		passed int
+	}{{"one", 2}, {"two", 2}, {"three", 1}, {"one", 0}} {
+		query := callOf(t, at, "orderQuery", `{"outTradeNo":"P1"}`)
+		var err error
+		query.By, err = l.Admit("orderQuery", callBy(test.caller))
+		require.NoError(t, err)
+		for range test.passed {
+			_, err = l.Reserve(t.Context(), query)
+			require.NoError(t, err, test.caller)
+		}
+		_, err = l.Reserve(t.Context(), query)
+		requireRefused(t, err, limits.ByRate)
+	}
+}

@@ -207,13 +207,15 @@ func TestSignNeverReturnsWhatDoesNotVerify(t *testing.T) {
 		"public key of another": {keyFunc{&testkeys.Stranger().PublicKey, right}, "does not verify"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			sign, err := Sign(context.Background(), test.key, []byte("{}"))
-			assert.ErrorContains(t, err, test.want)
-			assert.Empty(t, sign)
-			if local, ok := test.key.(keyFunc); ok {
-				sign, err = Sign(context.Background(), remoteKey{local}, []byte("{}"))
+			for _, body := range [][]byte{nil, []byte("{}"), make([]byte, 1<<20)} {
+				sign, err := Sign(context.Background(), test.key, body)
 				assert.ErrorContains(t, err, test.want)
 				assert.Empty(t, sign)
+				if local, ok := test.key.(keyFunc); ok {
+					sign, err = Sign(context.Background(), remoteKey{local}, body)
+					assert.ErrorContains(t, err, test.want)
+					assert.Empty(t, sign)
+				}
 			}
 		})
 	}

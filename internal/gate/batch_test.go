@@ -29,7 +29,10 @@ type batchedKey struct {
 
 func (k *batchedKey) Concurrency() int { return 8 }
 
-func (k *batchedKey) SignBatched(_ context.Context, digest [sha256.Size]byte) ([]byte, error) {
+func (k *batchedKey) SignBatched(ctx context.Context, digest [sha256.Size]byte) ([]byte, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
 	done := make(chan struct{})
 	k.mutex.Lock()
 	k.waiting = append(k.waiting, done)
@@ -110,4 +113,13 @@ func TestGateOfBatchesIsItsOwn(t *testing.T) {
 	batches.pace.Store(int64(time.Second))
 	batches.waiting.Store(100)
 	assert.True(t, g.IsFull(time.Second))
+}
+
+// A request that has ended while it waited for its turn is not signed.
+func TestBatchesKnowWhenRequestsEnd(t *testing.T) {
+	ctx, end := context.WithCancel(t.Context())
+	g, key := New(1), &batchedKey{PrivateKey: testkeys.Merchant()}
+	g.of(key).yield = end
+	_, err := g.Sign(ctx, keys.Key{Private: key}, nil, time.Now(), time.Minute)
+	assert.ErrorIs(t, err, context.Canceled)
 }

@@ -3,6 +3,7 @@ package gate
 import (
 	"context"
 	"crypto"
+	"errors"
 	"io"
 	"sync"
 	"sync/atomic"
@@ -385,4 +386,85 @@ func TestSignLetsRequestsComeFirst(t *testing.T) {
 		assert.Equal(t, 2, refused)
 		assert.EqualValues(t, 2, key.signatures.Load())
 	})
+}
+
+// signingKey calls a function for each signature.
+type signingKey struct {
+	crypto.Signer
+	signs func() error
+}
+
+func (k signingKey) Sign(rand io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
+	if err := k.signs(); err != nil {
+		return nil, err
+	}
+	return k.Signer.Sign(rand, digest, opts)
+}
+
+// Whatever happens while a signature is computed, its slot is free afterwards, and only the
+// computation counts in the pace, however long the request had waited before.
+func TestSignGivesItsSlotBack(t *testing.T) {
+	const maxWait, waited, takes = time.Second, 900 * time.Millisecond, 10 * time.Millisecond
+	failed := errors.New("the key failed")
+	for name, test := range map[string]struct {
+		signs func(end context.CancelFunc) error
+		err   error
+	}{
+		"a signature":                {func(context.CancelFunc) error { return nil }, nil},
+		"the key fails":              {func(context.CancelFunc) error { return failed }, failed},
+		"the request ends meanwhile": {func(end context.CancelFunc) error { end(); return nil }, nil},
+		"it ends, and the key fails": {func(end context.CancelFunc) error { end(); return failed }, failed},
+		"the key's own code panics":  {func(context.CancelFunc) error { panic(failed) }, failed},
+		"it panics for an ended one": {func(end context.CancelFunc) error { end(); panic(failed) }, failed},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ctx, end := context.WithCancel(t.Context())
+				defer end()
+				g := New(1)
+				key := signingKey{testkeys.Merchant(), func() error {
+					time.Sleep(takes)
+					return test.signs(end)
+				}}
+				err := func() (err error) {
+					defer func() {
+						if cause, ok := recover().(error); ok {
+							err = cause
+						}
+					}()
+					_, err = g.Sign(ctx, keys.Key{Private: key}, nil, time.Now().Add(-waited), maxWait)
+					return err
+				}()
+				assert.ErrorIs(t, err, test.err)
+				assert.Empty(t, g.slots)
+				assert.Equal(t, takes, time.Duration(g.pace.Load()))
+			})
+		})
+	}
+}
+
+// remoteKey is a key outside this process.
+type remoteKey struct{ crypto.Signer }
+
+func (k remoteKey) SignContext(ctx context.Context, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	return k.Sign(nil, digest, opts)
+}
+
+// A remote key uses no CPU of this process: it waits for no turn, takes none from others, and
+// is given the request's context.
+func TestRemoteKeysDoNotWait(t *testing.T) {
+	g, remote := New(1), keys.Key{Private: remoteKey{testkeys.Merchant()}}
+	require.NoError(t, g.Enter(t.Context(), time.Now(), time.Minute))
+	_, err := g.Sign(t.Context(), remote, nil, time.Now().Add(-time.Hour), time.Minute)
+	assert.NoError(t, err, "though the only slot is taken, and the time to wait is over")
+	g.Leave(time.Now())
+	assert.Empty(t, g.slots)
+
+	over, end := context.WithCancel(t.Context())
+	end()
+	_, err = g.Sign(over, remote, nil, time.Now(), time.Minute)
+	assert.ErrorIs(t, err, context.Canceled)
 }

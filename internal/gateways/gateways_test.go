@@ -77,11 +77,20 @@ func TestSuccessor(t *testing.T) {
 		assert.InDelta(t, 60, ahead(before), 1)
 		assert.InDelta(t, 120, ahead(after), 1)
 
+		third := New("gateway")
+		for range clockSamples {
+			now := time.Now()
+			third.ObserveClock(dated(now, 3*time.Minute), now, zap.NewNop())
+			before.ObserveClock(dated(now, time.Minute), now, zap.NewNop())
+		}
+		assert.InDelta(t, 180, ahead(third), 1, "what both go on to measure is kept apart")
+
 		assert.InDelta(t, 0, ahead(New("another gateway")), 1)
 		before.Release()
 		assert.InDelta(t, 0, ahead(New("gateway")), 1)
 		used(t, "", time.Minute)
 		assert.InDelta(t, 0, ahead(New("")), 1)
+		assert.InDelta(t, 0, ahead(New("gateway")), 1)
 	})
 }
 

@@ -90,7 +90,7 @@ func TestEncodedAnswerIsNotRead(t *testing.T) {
 // A complete 2xx is a success; a 3xx would send the application elsewhere.
 func TestAnswerKinds(t *testing.T) {
 	for status, want := range map[int]struct{ success, redirect bool }{
-		0: {}, 199: {}, 200: {success: true}, 204: {success: true}, 299: {success: true}, 300: {redirect: true}, 399: {redirect: true}, 400: {}, 502: {},
+		0: {}, 199: {}, 200: {success: true}, 204: {success: true}, 299: {success: true}, 300: {redirect: true}, 304: {redirect: true}, 399: {redirect: true}, 400: {}, 502: {},
 	} {
 		assert.Equal(t, want.success, (&Answer{Status: status}).IsSuccess(), status)
 		assert.Equal(t, want.redirect, (&Answer{Status: status}).IsRedirect(), status)

@@ -42,6 +42,7 @@ func TestGivenAnswers(t *testing.T) {
 		{"the same, in the same words", "O", `{"appId":"app","merchantNo":"1","spMerchantNo":"2","data":{}}`, false},
 		{"null with an answer of the own", "M", `{"appId":"app","merchantNo":"1","data":{"userId":null}}`, true},
 		{"null again, in the same words", "M", `{"appId":"app","merchantNo":"1","data":{"userId":null}}`, false},
+		{"another user with an answer that begins alike", "A" + strings.Repeat(" ", 1000), string(sessionCallOf("1", "berta")), true},
 		{"another user with an answer of the own", "B", string(sessionCallOf("1", "berta")), true},
 		{"the first user again", "A", string(sessionCallOf("1", "anna")), true},
 	} {

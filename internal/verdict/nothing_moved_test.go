@@ -33,6 +33,7 @@ func TestNothingMoved(t *testing.T) {
 		"nobody checked it":          {sent, bare, gateway, true, false},
 		"PayerMax is busy":           {sent, `{"code":"SYSTEM_ERROR","msg":""}`, gateway, false, false},
 		"it was paid all the same":   {sent, `{"code":"PAYMENT_FAILED","msg":"","data":{"requestId":"C1","status":"SUCCESS"}}`, gateway, false, false},
+		"it may fail yet":            {sent, `{"code":"PAYMENT_FAILED","msg":"","data":{"requestId":"C1","status":"FAILED_PENDING"}}`, gateway, false, false},
 		"it has two statuses":        {sent, `{"code":"PAYMENT_FAILED","status":"FAILED","data":{"requestId":"C1","status":"FAILED"}}`, gateway, false, false},
 		"it names the order only":    {sent, `{"code":"PAYMENT_FAILED","msg":"","data":{"outTradeNo":"P1","status":"FAILED"}}`, gateway, false, false},
 		"it names nothing":           {sent, `{"code":"PAYMENT_FAILED","msg":"","data":{"status":"FAILED"}}`, gateway, false, false},

@@ -248,13 +248,16 @@ func TestFullDiskInTheMiddleOfALine(t *testing.T) {
 	before := lostSoFar(t)
 	d := &smallDisk{room: 7}
 	q := newQueue(d, running)
+	var told []int
+	q.tell = func(lost int) { told = append(told, lost) }
 	q.flush([]byte("line\nlost\n"))
-	q.flush([]byte("lost\n"))
+	q.flush([]byte("lost\nlost\n"))
 	d.room = 100
 	q.flush([]byte("line\n"))
 	q.flush([]byte("line\n"))
 	assert.Equal(t, "line\nlo\nline\nline\n", d.String())
-	assert.Equal(t, 2, lostSoFar(t)-before)
+	assert.Equal(t, 3, lostSoFar(t)-before)
+	assert.Equal(t, []int{3}, told)
 }
 
 // After a stall, the gathered lines are written in pieces of whole lines, so that a file with

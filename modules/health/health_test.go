@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -117,6 +118,32 @@ func TestKeysAreShown(t *testing.T) {
 	assert.Equal(t, "shutting_down", readiness(true).Status)
 	ring.Release()
 	assert.Equal(t, "no_key", readiness(false).Status)
+}
+
+// A newer key that was refused is shown. It takes no replica out of service, and keeps none in
+// service that is shutting down.
+func TestRefusedKeyIsShown(t *testing.T) {
+	path := testkeys.WritePublic(t, &testkeys.Gateway().PublicKey)
+	ring, err := keys.Open(keys.Config{GatewayFiles: []string{path}, Logger: zap.NewNop()})
+	require.NoError(t, err)
+	ring.Use()
+	t.Cleanup(ring.Release)
+	require.NoError(t, os.WriteFile(path, []byte("no key"), 0o600))
+	ring.Refresh()
+	said := readiness(false)
+	assert.Equal(t, "degraded", said.Status)
+	require.Len(t, said.Keys, 1)
+	assert.Equal(t, ring.Refused(), said.Keys[0].Refused)
+	assert.Equal(t, http.StatusOK, probe(t, "/readyz", false).Code)
+	assert.Equal(t, "shutting_down", readiness(true).Status)
+	assert.Equal(t, http.StatusServiceUnavailable, probe(t, "/readyz", true).Code)
+}
+
+// Times are in UTC, whatever the time zone of the machine.
+func TestTimesAreInUTC(t *testing.T) {
+	loaded := time.Date(2026, 1, 2, 3, 4, 5, 6_789_000, time.FixedZone("", 3600))
+	shown := newKeyHealth(keys.Identity{}, keys.Generation{Loaded: loaded}, "").Loaded
+	assert.Equal(t, "2026-01-02T02:04:05.006Z", shown.Format(time.RFC3339Nano))
 }
 
 // inMemory is a source whose key is not in a file.

@@ -236,6 +236,24 @@ func TestLeaseLastsAsLongAsTheDelivery(t *testing.T) {
 	})
 }
 
+// If the process dies during a delivery, the notification can be delivered again a lease after
+// the last renewal, and not only when the window is over.
+func TestRenewedLeaseEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		guard := &duplicates{stores.NewMemory(), scopeOf(addressees{}), time.Hour, zap.NewNop()}
+		first := guard.begin(t.Context(), []byte(paymentNotification))
+		time.Sleep(renewal)
+		synctest.Wait()
+		first.stop() // and it is never heard of again
+		time.Sleep(lease - time.Second)
+		assert.Equal(t, stores.UnderWay, guard.begin(t.Context(), []byte(paymentNotification)).state)
+		time.Sleep(time.Second)
+		second := guard.begin(t.Context(), []byte(paymentNotification))
+		require.Equal(t, stores.New, second.state)
+		second.end(t.Context(), false)
+	})
+}
+
 // slowClaims are claims whose renewals block until letGo is closed, and which record when
 // they are released.
 type slowClaims struct {

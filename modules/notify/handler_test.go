@@ -61,6 +61,19 @@ func TestNotifyPassesOn(t *testing.T) {
 	}
 }
 
+// The proof names the key that has verified the notification, wherever that stands in the
+// list.
+func TestProofNamesItsKey(t *testing.T) {
+	n := newHandler(t, func(n *Handler) {
+		n.GatewayPublicKeys = append([]string{testkeys.WritePublic(t, &testkeys.Next().PublicKey)}, n.GatewayPublicKeys...)
+	})
+	deliver(t, n, notify(t, paymentNotification), func(w http.ResponseWriter, r *http.Request) error {
+		assert.Equal(t, []string{signer.Fingerprint(&testkeys.Gateway().PublicKey)}, r.Header["Payermax-Verified"])
+		w.WriteHeader(http.StatusNoContent)
+		return nil
+	})
+}
+
 func TestNotifyRefuses(t *testing.T) {
 	n := newHandler(t, func(n *Handler) { n.MaxBodySize = 1 << 10 })
 	for _, test := range []struct {
@@ -124,7 +137,7 @@ func TestNotifyPassesFields(t *testing.T) {
 		r.Header.Set(field, "of "+field)
 		want.Set(field, "of "+field)
 	}
-	for _, field := range []string{"Cookie", "Authorization", "Content-Encoding-2", "X-Original-Url", "Te", "Connection"} {
+	for _, field := range []string{"Cookie", "Authorization", "Content-Encoding-2", "X-Original-Url", "Te", "Connection", "Payermax-Verified", "Content-Length"} {
 		r.Header.Set(field, "forged")
 	}
 	taken := inflight.Process.Taken()
@@ -132,6 +145,7 @@ func TestNotifyPassesFields(t *testing.T) {
 		assert.True(t, isVerified(r.Context()), "or the guard would take the proof away")
 		for _, own := range []string{"Payermax-Verified", "Content-Type", "Content-Length"} {
 			assert.Len(t, r.Header[own], 1, own)
+			assert.NotContains(t, r.Header.Get(own), "forged", own)
 			r.Header.Del(own)
 		}
 		assert.Equal(t, want, r.Header)
@@ -196,6 +210,7 @@ func TestNotifyAckAfter(t *testing.T) {
 		{"302", func(w http.ResponseWriter, _ *http.Request) error { w.WriteHeader(302); return nil }, 503, false},
 		{"400", func(w http.ResponseWriter, _ *http.Request) error { w.WriteHeader(400); return nil }, 400, false},
 		{"409", func(w http.ResponseWriter, _ *http.Request) error { w.WriteHeader(409); return nil }, 409, false},
+		{"429", func(w http.ResponseWriter, _ *http.Request) error { w.WriteHeader(429); return nil }, 429, false},
 		{"500 that says SUCCESS", func(w http.ResponseWriter, _ *http.Request) error {
 			w.WriteHeader(500)
 			_, err := io.WriteString(w, acknowledgement)

@@ -116,11 +116,14 @@ func readControl(w http.ResponseWriter, r *http.Request, into any) error {
 	decoder.DisallowUnknownFields()
 	err := decoder.Decode(into)
 	mistyped, isMistyped := errors.AsType[*json.UnmarshalTypeError](err)
+	_, isMalformed := errors.AsType[*json.SyntaxError](err)
 	switch {
 	case isMistyped && mistyped.Field != "":
 		return fmt.Errorf("%s: must be a %s, but is a %s", mistyped.Field, kinds[mistyped.Type.Kind()], mistyped.Value)
 	case isMistyped, errors.Is(err, io.EOF):
 		return errors.New("the body must be a JSON object")
+	case isMalformed, errors.Is(err, io.ErrUnexpectedEOF):
+		return fmt.Errorf("the body must be a JSON object: %w", err)
 	case err != nil:
 		return err
 	}

@@ -45,7 +45,8 @@ func TestPutFaultRefusals(t *testing.T) {
 	g := newGateway(t)
 	for body, want := range map[string]string{
 		``:                                    "must be a JSON object",
-		`{`:                                   "unexpected EOF",
+		`{`:                                   "the body must be a JSON object: unexpected EOF",
+		`{fault:reset}`:                       "the body must be a JSON object: invalid character 'f'",
 		`[]`:                                  "must be a JSON object",
 		`{"fault":"reset","time":1}`:          `unknown field "time"`,
 		`{"fault":"reset","times":-1}`:        "times: must be from 1 to 1000000",

@@ -62,11 +62,16 @@ func Hold(needed Paths, required bool, logger *zap.Logger) error {
 		logger.Warn("this kernel has no Landlock; the process is not confined")
 		return nil
 	}
+	elsewhere := needed.openElsewhere()
 	if err := landlock.V5.BestEffort().RestrictPaths(needed.rules()...); err != nil {
 		return fmt.Errorf("confining the process: %w", err)
 	}
 	process.held = &needed
 	logger.Info("the process is confined to its files", zap.Int("landlock_version", version),
 		zap.Strings("read", needed.Read), zap.Strings("write", needed.Write))
+	for _, file := range elsewhere {
+		logger.Warn("a file is open for writing, but the confined process cannot rotate it; name its directory in write of payermax_landlock",
+			zap.String("file", file))
+	}
 	return nil
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/caddy-payermax/caddy-payermax/internal/testtool"
 )
@@ -19,7 +20,8 @@ import (
 const confinedFolder = "CADDY_PAYERMAX_CONFINED_FOLDER"
 
 // A confined process can read, create and remove files where it is allowed to, including
-// new files. It cannot access anything else, and cannot start any program.
+// new files. It cannot access anything else, and cannot start any program. A file that it
+// has open elsewhere, and so cannot rotate, is reported.
 func TestLandlockConfines(t *testing.T) {
 	folder := os.Getenv(confinedFolder)
 	if folder != "" {
@@ -54,7 +56,18 @@ func TestLandlockConfines(t *testing.T) {
 func beConfined(t *testing.T, folder string) {
 	at := func(names ...string) string { return filepath.Join(append([]string{folder}, names...)...) }
 	needed := Paths{Read: []string{at("read")}, Write: []string{at("write")}}
-	require.NoError(t, Hold(needed, true, zap.NewNop()))
+	open := func(name string, flags int) {
+		file, err := os.OpenFile(name, flags, 0o600)
+		require.NoError(t, err)
+		t.Cleanup(func() { file.Close() })
+	}
+	open(at("write", "log"), os.O_CREATE|os.O_WRONLY)
+	open(at("other", "log"), os.O_CREATE|os.O_WRONLY|os.O_APPEND)
+	open(at("other", "file"), os.O_RDONLY)
+	core, logs := observer.New(zap.WarnLevel)
+	require.NoError(t, Hold(needed, true, zap.New(core)))
+	require.Equal(t, 1, logs.Len(), "only a log that cannot be rotated is reported: %v", logs.All())
+	assert.Equal(t, at("other", "log"), logs.All()[0].ContextMap()["file"])
 
 	_, err := os.ReadFile(at("read", "file"))
 	require.NoError(t, err)

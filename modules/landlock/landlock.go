@@ -43,7 +43,8 @@ type App struct {
 	Read []string `json:"read,omitempty"`
 
 	// Additional directories whose files may be read, created, written and removed,
-	// such as that of a log file. They must exist.
+	// such as that of a log file, which otherwise ends when it has to be rotated. They
+	// must exist.
 	Write []string `json:"write,omitempty"`
 
 	// Whether to refuse the config if the kernel has no Landlock, because it is older

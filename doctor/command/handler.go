@@ -54,6 +54,7 @@ func (t *trial) setup(name string, config configTree, describe Describe) (doctor
 	report = append(report, t.describeStores(name, shared)...)
 	report = append(report, config.describeAdmin(name)...)
 	report = append(report, config.describePlaceholders(name)...)
+	report = append(report, config.describeConfinement(name)...)
 	report = append(report, config.describeCallers(name)...)
 	report = append(report, config.describeStorage(name, os.TempDir(), caddy.AppDataDir())...)
 	report = append(report, config.describePrivilege(name, firstOpenPort())...)

@@ -39,7 +39,7 @@ func Allows(needed Paths) error {
 	if process.held == nil {
 		return nil
 	}
-	if path, ok := needed.beyond(*process.held); ok {
+	if path, ok := needed.Beyond(*process.held); ok {
 		return fmt.Errorf("the process is confined already, without %s; restart Caddy", path)
 	}
 	return nil

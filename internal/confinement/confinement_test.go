@@ -114,7 +114,7 @@ func TestPathsBeyond(t *testing.T) {
 		"nothing":               {Paths{}, ""},
 		"the second of several": {Paths{Read: []string{"/etc", "/srv"}}, "/srv"},
 	} {
-		path, ok := row.needed.beyond(held)
+		path, ok := row.needed.Beyond(held)
 		assert.Equal(t, row.beyond, path, name)
 		assert.Equal(t, row.beyond != "", ok, name)
 	}

@@ -44,8 +44,8 @@ func (p Paths) Absolute() (Paths, error) {
 	return p, nil
 }
 
-// beyond returns the first of the paths that held does not cover.
-func (p Paths) beyond(held Paths) (string, bool) {
+// Beyond returns the first of the paths that held does not cover.
+func (p Paths) Beyond(held Paths) (string, bool) {
 	for _, path := range p.Write {
 		if !isBelow(path, held.Write) {
 			return path, true

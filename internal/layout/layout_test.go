@@ -180,11 +180,12 @@ func TestBecomesHTTPS(t *testing.T) {
 	const routes = `"routes":[{"match":[{"host":["localhost"]}],"handle":[{"handler":"payermax"}]}]`
 	for members, want := range map[string]bool{
 		routes: true,
-		routes + `,"automatic_https":{"skip":["localhost"]}`:     false,
-		routes + `,"automatic_https":{"disable":true}`:           false,
-		routes + `,"tls_connection_policies":[{}]`:               false,
-		`"routes":[{"handle":[{"handler":"payermax"}]}]`:         false,
-		routes + `,"automatic_https":{"disable_redirects":true}`: true,
+		routes + `,"automatic_https":{"skip":["localhost"]}`:            false,
+		routes + `,"automatic_https":{"disable":true}`:                  false,
+		routes + `,"tls_connection_policies":[{}]`:                      false,
+		`"routes":[{"handle":[{"handler":"payermax"}]}]`:                false,
+		routes + `,"automatic_https":{"disable_redirects":true}`:        true,
+		`"routes":[{"handle":[{"handler":"subroute",` + routes + `}]}]`: false,
 	} {
 		assert.Equal(t, want, read(t, members).Handlers[0].BecomesHTTPS(), members)
 	}
@@ -198,6 +199,7 @@ func TestOtherNames(t *testing.T) {
 		`"listen":[":8080"]` + route + `]`:                                                                    "gets Caddy's empty 200",
 		`"listen":["127.0.0.1:8080","[::1]:8080"]` + route + `]`:                                              "gets Caddy's empty 200",
 		`"listen":["unix//run/x.sock"]` + route + `]`:                                                         "gets Caddy's empty 200",
+		`"listen":[":8080"],"routes":[{"handle":[{"handler":"subroute"` + route + `]}]}]`:                     "gets Caddy's empty 200",
 		`"listen":["127.0.0.1:8080"]` + route + `]`:                                                           "",
 		`"listen":[":8080"],"tls_connection_policies":[{}]` + route + `]`:                                     "",
 		`"listen":[":8080"]` + route + `,{"handle":[{"handler":"metrics"}]}]`:                                 "gets the answer of the site for all hosts",

@@ -3,6 +3,7 @@ package layout
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"net/http"
 	"regexp"
 	"slices"
@@ -76,12 +77,12 @@ func (h Handler) Misplacements(paths []string) []Misplacement {
 
 // BecomesHTTPS reports whether Caddy serves the site over HTTPS automatically: it has a host,
 // is not on the HTTP port, and nothing in the config prevents it. A site with its own
-// certificate is meant to be HTTPS.
+// certificate is meant to be HTTPS. A host that is matched only inside a site does not count.
 func (h Handler) BecomesHTTPS() bool {
 	automatic := objectOf(h.Server["automatic_https"])
 	skipped := append(Texts(automatic["skip"]), Texts(automatic["skip_certificates"])...)
 	return automatic["disable"] != true && h.Server["tls_connection_policies"] == nil &&
-		slices.ContainsFunc(h.Hosts, func(host string) bool { return !slices.Contains(skipped, host) })
+		slices.ContainsFunc(h.Hosts, func(host string) bool { return !slices.Contains(skipped, host) }) && HasHosts(h.Server, skipped)
 }
 
 // lets reports whether the path matchers around the handler match one of the paths.
@@ -255,7 +256,7 @@ func elsewhereOf(routes []any, hosts [][]string) string {
 	if slices.ContainsFunc(hosts, func(names []string) bool { return len(names) == 0 }) {
 		return ""
 	}
-	rest := slices.DeleteFunc(slices.Clone(routes), func(route any) bool { return !takesAnyHost(objectOf(route)) })
+	rest := forAnyHost(routes)
 	switch {
 	case refuses(rest):
 		return ""
@@ -263,6 +264,25 @@ func elsewhereOf(routes []any, hosts [][]string) string {
 		return "Caddy's empty 200"
 	}
 	return "the answer of the site for all hosts"
+}
+
+// forAnyHost returns routes or handlers without the routes, at any depth, that are only for some
+// hosts.
+func forAnyHost(nodes []any) []any {
+	var kept []any
+	for _, node := range nodes {
+		if !takesAnyHost(objectOf(node)) {
+			continue
+		}
+		o := maps.Clone(objectOf(node))
+		for _, name := range []string{"handle", "routes"} {
+			if list := listOf(o[name]); list != nil {
+				o[name] = forAnyHost(list)
+			}
+		}
+		kept = append(kept, o)
+	}
+	return kept
 }
 
 // mayAnswer reports whether routes may answer a call to one of PayerMax's endpoints.

@@ -60,6 +60,15 @@ func CheckFiles(text string) error {
 	return nil
 }
 
+// FilesIn returns the paths in the file placeholders of a text.
+func FilesIn(text string) []string {
+	var paths []string
+	for _, match := range filePlaceholder.FindAllStringSubmatch(text, -1) {
+		paths = append(paths, match[1])
+	}
+	return paths
+}
+
 // NamesMissingFile reports whether a placeholder in a text names a file that does not exist.
 // Caddy treats such a file as empty.
 func NamesMissingFile(text string) bool {

@@ -128,6 +128,20 @@ func (a *App) need(secretDirectories []string, listening *caddyhttp.App) (confin
 	return needed.Absolute()
 }
 
+// Outside returns the files that the process could not read once it is confined with these
+// options. Its keys and passwords are in secretDirectories.
+func Outside(read, write, secretDirectories, files []string) []string {
+	held, err := (&App{Read: read, Write: write}).need(secretDirectories, nil)
+	if err != nil {
+		return nil // the config does not load
+	}
+	return slices.DeleteFunc(slices.Clone(files), func(file string) bool {
+		needed, err := confinement.Paths{Read: []string{file}}.Absolute()
+		_, isOutside := needed.Beyond(held)
+		return err != nil || !isOutside
+	})
+}
+
 // caddyDirectories returns the directories where Caddy keeps what it needs after a restart.
 func caddyDirectories() []string { return []string{caddy.AppDataDir(), caddy.AppConfigDir()} }
 

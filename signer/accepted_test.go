@@ -171,6 +171,10 @@ func TestPrivateKeyForms(t *testing.T) {
 		"quoted in a mail":                 "On Monday you wrote:\n" + numbered(strings.ReplaceAll(testkeys.PrivatePEM(key), "\n", "\n\n"), 0, "> > %[2]s\n"),
 		"quoted in a mail, empty lines":    strings.ReplaceAll(numbered(strings.ReplaceAll(testkeys.PrivatePEM(key), "\n", "\n\n"), 0, "> %[2]s\n"), "> \n", ">\n"),
 		"quoted in a table":                numbered(testkeys.PrivatePEM(key), 0, "| %[2]s\n"),
+		"RTF of TextEdit":                  "{\\rtf1\\ansi\\cocoartf2639\n{\\fonttbl\\f0 Helvetica;}\n\\pard\\f0\\fs24 \\cf0 " + strings.ReplaceAll(testkeys.PrivatePEM(key), "\n", "\\\n") + "}",
+		"a fence of Markdown":              "```\n" + testkeys.PrivatePEM(key) + "```\n",
+		"a fence of Markdown, with a name": "```pem\n" + testkeys.PrivatePEM(key) + "```\n",
+		"a fence around base64":            "```\n" + testkeys.OneLine(testkeys.PKCS8(key)) + "\n```\n",
 		"two spaces in BEGIN and END":      strings.ReplaceAll(testkeys.PrivatePEM(key), " ", "  "),
 		"a space before the hyphens":       strings.ReplaceAll(testkeys.PrivatePEM(key), "KEY", "KEY "),
 		"one line PKCS#8, spaces at edges": "  " + testkeys.OneLine(testkeys.PKCS8(key)) + "  ",
@@ -191,6 +195,7 @@ func TestPublicKeyForms(t *testing.T) {
 		"one line (dashboard)":    testkeys.OneLine(testkeys.SPKI(key)),
 		"one line PKCS#1":         testkeys.OneLine(pkcs1),
 		"wrapped":                 wrap(testkeys.OneLine(testkeys.SPKI(key)), 64, "\n"),
+		"URL-safe base64":         base64.URLEncoding.EncodeToString(testkeys.SPKI(key)),
 		"SPKI labelled RSA":       testkeys.PEM("RSA PUBLIC KEY", testkeys.SPKI(key)),
 		"explanatory text before": "PayerMax, UAT\n" + testkeys.PublicPEM(key),
 	} {

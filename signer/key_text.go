@@ -76,6 +76,8 @@ func keyDER(text []byte, want role) ([]byte, error) {
 		return nil, refusal(javaForm(text), want)
 	case isDER(text):
 		return nil, refuseBinary(text, want)
+	case bytes.HasPrefix(text, []byte(`{\rtf`)):
+		return keyInRTF(text, want)
 	case bytes.IndexByte(text, 0) >= 0:
 		return nil, errNUL
 	}
@@ -91,6 +93,16 @@ func keyDER(text []byte, want role) ([]byte, error) {
 		}
 	}
 	return nil, err
+}
+
+// keyInRTF returns the DER of the key in a document of a word processor. PEM is read if its
+// lines are whole, as TextEdit writes them; everything else is refused.
+func keyInRTF(text []byte, want role) ([]byte, error) {
+	der, err := keyInText(bytes.TrimSpace(plain(text)), text, want)
+	if err != nil {
+		return nil, errRTF
+	}
+	return der, nil
 }
 
 // keyInText is keyDER for a text from which [plain] has removed invisible characters and

@@ -13,6 +13,7 @@ var (
 	errPointer   = errors.New("it is a pointer of Git LFS to the file; fetch the file with: git lfs pull")
 	errEncrypted = errors.New("it is still encrypted, by Ansible, age, GnuPG, OpenSSL or SOPS; decrypt it before it reaches the sidecar")
 	errMarkup    = errors.New("it is XML or HTML, perhaps an error page; it must contain the key in PEM or in one-line base64")
+	errRTF       = errors.New("it is a document of a word processor (RTF), not plain text; save the key as plain text: in TextEdit with Make Plain Text, in Word and WordPad as Text Document")
 	errVariable  = errors.New("it is a variable that was not expanded; it must contain the key in PEM or in one-line base64")
 	errNoValue   = errors.New("it is what a program writes for a missing value; it must contain the key in PEM or in one-line base64")
 	errPlace     = errors.New("it says where the key is, but must contain the key itself, in PEM or in one-line base64; name that file instead, or put its contents here")

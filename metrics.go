@@ -112,6 +112,7 @@ var likelyErrors = map[reply.Outcome][]string{
 var likelyCodes = []string{
 	protocol.CodeApplySuccess, protocol.CodeSignVerifyFailed, protocol.CodeRequestTimeOver,
 	protocol.CodeMerchantAppInvalid, protocol.CodeMerchantInvalid, protocol.CodeOrderNotExist, protocol.CodeTooManyRequest,
+	protocol.CodeSystemError, protocol.CodeSystemBusy, protocol.CodeUnexpectedError,
 }
 
 // announce makes the series that alerts query begin at zero, so that the first event

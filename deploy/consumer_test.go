@@ -218,6 +218,26 @@ func TestOwnCaddyfile(t *testing.T) {
 	assert.Equal(t, config["metadata"].(map[string]any)["name"], mounted)
 }
 
+// The README's patch moves the health port, in the container, its probes and the policy.
+func TestHealthPortMoves(t *testing.T) {
+	t.Parallel()
+	folder := consumerOf(t, "production", "unix-socket")
+	file := filepath.Join(folder, "kustomization.yaml")
+	text, err := os.ReadFile(file)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(file, append(text, readmeBlock(t, "PAYERMAX_HEALTH_PORT")...), 0o600))
+	m := render(t, folder)
+	template, container := podOf(m)
+	assert.Equal(t, []corev1.ContainerPort{{Name: "payermax-health", ContainerPort: 9081}}, container.Ports)
+	assert.EqualValues(t, 9081, portNumber(&template.Spec, container.LivenessProbe.HTTPGet.Port.StrVal, 0))
+	assert.Equal(t, "9081", environment(m, container)["PAYERMAX_HEALTH_PORT"])
+	for _, policy := range m.policies {
+		if policy.Name == "payermax-signer" {
+			assert.EqualValues(t, 9081, policy.Spec.Ingress[0].Ports[0].Port.IntVal)
+		}
+	}
+}
+
 // consumerOf writes a kustomization on top of an overlay, and returns its directory.
 func consumerOf(t *testing.T, overlay, component string) string {
 	t.Helper()

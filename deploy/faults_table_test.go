@@ -100,9 +100,9 @@ var faults = []fault{
 	{what: "An answer belongs to another call, merchant or user", tests: []string{"TestAnswersToOtherCalls", "TestSessionsAreNotShared"},
 		alert: "PayerMaxAnswersUnverified", within: 2, also: []string{}, call: some(1, withheld)},
 	{what: "Refusals are not signed", tests: []string{"TestAnswersPass", "TestAnswerHeader"},
-		alert: "PayerMaxNoSuccess", within: 8, also: []string{"PayerMaxUnsignedAnswers"}, call: all(unsigned), spread: true},
+		alert: "PayerMaxNoSuccess", within: 8, also: []string{"PayerMaxSystemErrors", "PayerMaxUnsignedAnswers"}, call: all(unsigned), spread: true},
 	{what: "One answer in four is a refusal that is not signed", tests: []string{"TestAnswersPass"},
-		alert: "PayerMaxUnsignedAnswers", within: 20, also: []string{}, call: func(count int) ended {
+		alert: "PayerMaxUnsignedAnswers", within: 20, also: []string{"PayerMaxSystemErrors"}, call: func(count int) ended {
 			if count%4 == 1 {
 				return unsigned
 			}
@@ -136,6 +136,10 @@ var faults = []fault{
 	{what: "The gateway's clock jumps by two minutes", tests: []string{"TestClockJumps"},
 		alert: "PayerMaxClockSkewCritical", within: 2, also: []string{"PayerMaxClockSkew", "PayerMaxNoSuccess"},
 		gauges: map[string]float64{"caddy_payermax_clock_skew_seconds": 121}, call: all(refusal("REQ_TIME_OVER_TIME"))},
+	{what: "The sidecar of a Job cannot start",
+		why: "the Job fails with `DeadlineExceeded`, which kube-state-metrics counts: see [Jobs](../deploy/kubernetes/README.md#jobs)"},
+	{what: "All calls of a Job fail that makes them within seconds of its start, or that ends within a minute",
+		why: "a failure counts only if a scrape came before it and another after it; the Job gets the codes, and the log has a line for each"},
 	{what: "Config reloads, and signals", tests: []string{"TestEventsAtEveryStage", "TestReloadUnderLoad", "TestReloadFails", "TestFailedConfigGivesSocketsBack", "TestDrainUnderLoad", "TestDrainIsAnnounced"},
 		why: "no call in progress is lost"},
 	{what: "A signature is computed wrongly", tests: []string{"TestFaultsInConstants", "TestFaultsInWorkspace", "TestFaultsInResult"},
@@ -169,6 +173,13 @@ var faults = []fault{
 			}
 			return succeeded
 		}},
+	{what: "The application does not accept its notifications, or cannot be reached", tests: []string{"TestNotifyAckAfter"},
+		alert: "PayerMaxNotificationsNotAccepted", within: 9, also: []string{}, call: func(count int) ended {
+			if count%10 == 0 {
+				return ended{notification: "not_accepted"}
+			}
+			return succeeded
+		}},
 	{what: "One sidecar of four cannot reach the shared store", tests: []string{"TestServerMayComeLater", "TestUselessServerIsFoundOut"},
 		alert: "PayerMaxStoreUnreachable", within: 3, also: []string{}, gauges: map[string]float64{"caddy_payermax_store_reachable": 0}, sidecars: 1},
 	{what: "The shared store is down while notifications arrive", tests: []string{"TestNotificationsThroughFaults", "TestSlowStore", "TestSentinelFailover"},
@@ -191,6 +202,13 @@ var faults = []fault{
 			}
 			return succeeded
 		}},
+	{what: "PayerMax answers one call in five with SYSTEM_ERROR",
+		alert: "PayerMaxSystemErrors", within: 12, also: []string{}, call: func(count int) ended {
+			if count%5 == 0 {
+				return refusal("SYSTEM_ERROR")
+			}
+			return succeeded
+		}, spread: true},
 	{what: "PayerMax throttles",
 		alert: "PayerMaxThrottled", within: 7, also: []string{}, call: func(count int) ended {
 			if count%4 == 0 {

@@ -105,7 +105,7 @@ var announced = func() []string {
 		outcome, failure, _ := strings.Cut(ending, " ")
 		series = append(series, requestSeries(outcome, failure))
 	}
-	for _, code := range []string{"APPLY_SUCCESS", "SIGN_VERIFY_FAILED", "MERCHANT_APP_INVALID", "MERCHANT_INVALID", "ORDER_NOT_EXIST", "TOO_MANY_REQUEST"} {
+	for _, code := range []string{"APPLY_SUCCESS", "SIGN_VERIFY_FAILED", "MERCHANT_APP_INVALID", "MERCHANT_INVALID", "ORDER_NOT_EXIST", "TOO_MANY_REQUEST", "SYSTEM_ERROR"} {
 		series = append(series, codeSeries(code))
 	}
 	for _, result := range []string{"verified", "unsigned", "unverified"} {
@@ -114,7 +114,7 @@ var announced = func() []string {
 	for _, limit := range []string{"endpoint", "amount", "store", "overload", "in_flight"} {
 		series = append(series, limitSeries(limit))
 	}
-	for _, result := range []string{"passed", "wrong_signature", "other_merchant"} {
+	for _, result := range []string{"passed", "not_accepted", "wrong_signature", "other_merchant"} {
 		series = append(series, notificationSeries(result))
 	}
 	return append(series, shadowSeries("disagree"), unguardedSeries, unsettledSeries)

@@ -57,6 +57,19 @@ var quietThings = []quiet{
 			maps.Copy(pods, podsOf(2, "Running", "1x200"))
 			return pods
 		}()}},
+	{what: "four are replaced at once by four whose images take nine minutes", fleet: fleet{sidecars: 8, callsAMinute: 30,
+		life: func(number int) (int, int) {
+			if number < 4 {
+				return 0, 40
+			}
+			return 30, quietMinutes
+		},
+		gauges: func(minute, number int) map[string]float64 {
+			if number >= 4 && minute < 39 {
+				return map[string]float64{"up": 0}
+			}
+			return nil
+		}}},
 	{what: "everything is scaled to zero for the night", fleet: fleet{sidecars: 2, callsAMinute: 30,
 		life:   func(int) (int, int) { return 0, 30 },
 		others: map[string]string{`kube_pod_info{namespace="books",pod="books-1"}`: "1x200"}}},

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/prometheus/prometheus/promql/parser"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"sigs.k8s.io/yaml"
@@ -52,6 +53,27 @@ func TestAlertsAreComplete(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// increase() extrapolates: with a scrape every 15 seconds, two events in ten minutes come out as 2.05.
+// A number of events is therefore compared with >=, and the next larger number.
+func TestNumbersOfEventsAreNotExtrapolated(t *testing.T) {
+	t.Parallel()
+	for _, rule := range alerts(t) {
+		tree, err := parser.NewParser(parser.Options{}).ParseExpr(rule.Expr)
+		require.NoError(t, err)
+		parser.Inspect(tree, func(node parser.Node, _ []parser.Node) error {
+			comparison, ok := node.(*parser.BinaryExpr)
+			if !ok || comparison.Op != parser.GTR {
+				return nil
+			}
+			number, ok := comparison.RHS.(*parser.NumberLiteral)
+			if ok && number.Val >= 1 {
+				assert.NotContains(t, comparison.LHS.String(), "increase(", rule.Alert)
+			}
+			return nil
+		})
 	}
 }
 

@@ -61,6 +61,9 @@ func TestSharedStore(t *testing.T) {
 	assert.False(t, *container.SecurityContext.AllowPrivilegeEscalation)
 	assert.Equal(t, []corev1.Capability{"ALL"}, container.SecurityContext.Capabilities.Drop)
 
+	assert.NoError(t, checkLabels(m))
+	assert.NoError(t, checkRecommended("the store's pod", store.Labels))
+
 	gateways := labels.Set(m.deployments[0].Spec.Template.Labels)
 	reached, leaves := false, false
 	for _, policy := range m.policies {

@@ -22,6 +22,8 @@ const (
 	CodeOrderNotExist = "ORDER_NOT_EXIST"
 	// CodeSystemError says that PayerMax is busy.
 	CodeSystemError = "SYSTEM_ERROR"
+	// CodeSystemBusy says the same. It is documented for queryClientExchangeRate.
+	CodeSystemBusy = "SYSTEM_BUSY"
 	// CodeTooManyRequest says that PayerMax throttles requests.
 	CodeTooManyRequest = "TOO_MANY_REQUEST"
 	// CodeRequestTimeout says that PayerMax has no result yet.
@@ -50,7 +52,7 @@ var documentedCodes = []string{
 	"ACCOUNT_BLOCKED", "PARTICIPANT_INVALID", "DECLINED_BY_MERCHANT_BLACKLIST",
 
 	// queryClientExchangeRate.
-	"MERCHANT_SIGNED_PRODUCT_ERROR", "SYSTEM_BUSY", "CONTRACT_ERROR",
+	"MERCHANT_SIGNED_PRODUCT_ERROR", CodeSystemBusy, "CONTRACT_ERROR",
 }
 
 // DocumentedCodes returns the codes that PayerMax documents for its gateway.
@@ -63,7 +65,7 @@ func IsDocumented(code string) bool { return slices.Contains(documentedCodes, co
 // will: PayerMax is busy, has no result yet, or wants to be queried; or the buyer may try
 // again within the same order, since there are separate codes for too many tries.
 var openCodes = []string{
-	CodeApplySuccess, CodeSystemError, "SYSTEM_BUSY", CodeTooManyRequest, CodeRequestTimeout, CodeUnexpectedError,
+	CodeApplySuccess, CodeSystemError, CodeSystemBusy, CodeTooManyRequest, CodeRequestTimeout, CodeUnexpectedError,
 	"PAYMENT_PROCESSING", "REFUND_FAILED",
 	"OTP_VERIFY_FAILED", "PIN_INVALID", "BARCODE_REFRESH_FAILED",
 }

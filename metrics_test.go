@@ -65,6 +65,9 @@ func TestCallsAreCounted(t *testing.T) {
 	warning := newHandler(t, func(h *Handler) { h.Validation = validationWarn })
 	limited := newHandler(t, func(h *Handler) { h.Limits = &limits.Limits{Quota: limits.Quota{Rate: .001}} })
 	serve(t, limited, post(sessionBody), answering(t))
+	capped := newHandler(t, func(h *Handler) {
+		h.Limits = &limits.Limits{Quota: limits.Quota{MaxAmounts: map[string]string{"IDR": "1"}}}
+	})
 	unsigned := newHandler(t)
 	setKey(unsigned, failingKey{merchantKey(), errors.New("broken")})
 	const answer = `{"code":"SIGN_VERIFY_FAILED","msg":"The signature verify failed."}`
@@ -145,6 +148,13 @@ func TestCallsAreCounted(t *testing.T) {
 				"requests_total{applyDropinSession,http_request_denied,refused}": 1,
 				"request_duration_seconds{applyDropinSession}":                   1,
 				"limit_refusals_total{rate}":                                     1,
+			},
+		},
+		{
+			"limited, and the field is named", capped, sessionBody, sessionPath, testcaddy.Unreachable(t), map[string]float64{
+				"requests_total{applyDropinSession,http_request_denied,refused}": 1,
+				"request_duration_seconds{applyDropinSession}":                   1,
+				"limit_refusals_total{amount}":                                   1,
 			},
 		},
 		{

@@ -3,12 +3,16 @@ package payermax
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -63,11 +67,70 @@ func TestCallIsLogged(t *testing.T) {
 	} {
 		assert.Equal(t, want, fields[name], name)
 	}
-	for _, name := range []string{"duration", "sign_duration", "upstream_duration", "request_time", "attempts"} {
+	for _, name := range []string{"duration", "sign_duration", "upstream_duration", "attempts"} {
 		assert.Contains(t, fields, name)
 	}
+	var sent struct {
+		RequestTime time.Time `json:"requestTime"`
+	}
+	require.NoError(t, json.Unmarshal(body, &sent))
+	assert.WithinDuration(t, sent.RequestTime, fields["request_time"].(time.Time).Truncate(time.Millisecond), 0, "as it was signed")
 	assert.NotEmpty(t, fields["request_id"])
 	assertNoCanary(t, logs)
+}
+
+// The time and the ID in the log are the sidecar's own, however long the application takes to
+// send its request, and whatever it calls it. A code that PayerMax does not document, which
+// may be anybody's text, is not in the log.
+func TestLineHasItsOwnWords(t *testing.T) {
+	h := newHandler(t, func(h *Handler) { h.Timeout = caddy.Duration(time.Minute) })
+	logs := logged(h)
+	synctest.Test(t, func(t *testing.T) {
+		r := post(sessionBody)
+		r.Header.Set("X-Request-Id", "CANARY")
+		r.Header.Set("Payermax-Request-Id", "CANARY")
+		began := time.Now()
+		r.Body = io.NopCloser(io.MultiReader(slowly{20 * time.Second}, r.Body))
+		w := serve(t, h, r, func(w http.ResponseWriter, r *http.Request) error {
+			time.Sleep(20 * time.Second)
+			_, err := io.WriteString(w, `{"code":"CANARY","msg":"CANARY"}`)
+			return err
+		})
+		fields := logs.FilterMessage("call").All()[0].ContextMap()
+		assert.Equal(t, began.Add(20*time.Second).UnixMilli(), fields["request_time"].(time.Time).UnixMilli())
+		assert.Equal(t, 40*time.Second, fields["duration"])
+		assert.Equal(t, 20*time.Second, fields["upstream_duration"])
+		assert.Equal(t, other, fields["gateway_code"])
+		assert.NotEqual(t, "CANARY", w.Header().Get("Payermax-Request-Id"))
+	})
+	assertNoCanary(t, logs)
+}
+
+// The server's access log has the endpoint and the outcome of each call, however it ends.
+func TestCallIsInTheAccessLog(t *testing.T) {
+	for outcome, test := range map[string]struct {
+		body string
+		next caddyhttp.HandlerFunc
+	}{
+		"answered": {sessionBody, answering(t)},
+		"refused":  {"{}", testcaddy.Unreachable(t)},
+		"unknown":  {sessionBody, func(http.ResponseWriter, *http.Request) error { return errors.New("reset") }},
+	} {
+		server := &caddyhttp.Server{Logs: new(caddyhttp.ServerLogConfig)}
+		r := caddyhttp.PrepareRequest(post(test.body), caddy.NewReplacer(), nil, server)
+		require.NoError(t, newHandler(t).ServeHTTP(httptest.NewRecorder(), r, test.next))
+		logged := fmt.Sprintf("%+v", r.Context().Value(caddyhttp.ExtraLogFieldsCtxKey)) // Caddy exports no other way to read it
+		assert.Regexp(t, `Key:payermax\.endpoint [^}]*String:applyDropinSession`, logged)
+		assert.Regexp(t, `Key:payermax\.outcome [^}]*String:`+outcome+` `, logged)
+	}
+}
+
+// slowly is a reader that takes its time and then has nothing.
+type slowly struct{ takes time.Duration }
+
+func (s slowly) Read([]byte) (int, error) {
+	time.Sleep(s.takes)
+	return 0, io.EOF
 }
 
 // A call is in the log before the application can see anything of its answer.

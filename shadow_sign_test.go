@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -58,34 +59,44 @@ func TestShadowWithRemoteKey(t *testing.T) {
 
 // A comparison that takes too long is abandoned, and the call goes on without it.
 func TestShadowGivesUp(t *testing.T) {
-	h := newHandler(t, func(h *Handler) { h.Shadow = true; h.MaxWait = caddy.Duration(20 * time.Millisecond) })
+	const maxWait = 5 * time.Second
+	h := newHandler(t, func(h *Handler) { h.Shadow = true; h.MaxWait = caddy.Duration(maxWait) })
 	setKey(h, remoteKey{merchantKey(), func(ctx context.Context, _ []byte, _ crypto.SignerOpts) ([]byte, error) {
 		<-ctx.Done()
 		return nil, context.Cause(ctx)
 	}})
 	logs := logged(h)
-	w := serve(t, h, signedPost(t), answering(t))
-	assert.Equal(t, http.StatusOK, w.Code)
-	assert.Equal(t, shadowSkipped, logs.FilterMessage("call").All()[0].ContextMap()["shadow"])
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		w := serve(t, h, signedPost(t), answering(t))
+		assert.Equal(t, maxWait, time.Since(began))
+		assert.Equal(t, http.StatusOK, w.Code)
+		assert.Equal(t, shadowSkipped, logs.FilterMessage("call").All()[0].ContextMap()["shadow"])
+	})
 }
 
 // In shadow mode as well, keys of this process wait at the gate. A request that there is
 // no time to compare is passed on, and does not count as a disagreement.
 func TestShadowAtTheGate(t *testing.T) {
-	h := newHandler(t, func(h *Handler) { h.Shadow = true; h.MaxWait = caddy.Duration(20 * time.Millisecond) })
-	h.gate = gate.New(1)
-	require.NoError(t, h.gate.Enter(t.Context(), time.Now(), time.Minute))
+	const maxWait = 5 * time.Second
+	h := newHandler(t, func(h *Handler) { h.Shadow = true; h.MaxWait = caddy.Duration(maxWait) })
 	logs := logged(h)
-	var w int
-	increased := increase(t, func() { w = serve(t, h, signedPost(t), answering(t)).Code })
-	assert.Equal(t, http.StatusOK, w)
-	assert.EqualValues(t, 1, increased["shadow_signatures_total{applyDropinSession,skipped}"])
-	assert.Zero(t, logs.FilterMessageSnippet("differs from the one that this sidecar").Len())
+	synctest.Test(t, func(t *testing.T) {
+		h.gate = gate.New(1)
+		require.NoError(t, h.gate.Enter(t.Context(), time.Now(), time.Minute))
+		began := time.Now()
+		var w int
+		increased := increase(t, func() { w = serve(t, h, signedPost(t), answering(t)).Code })
+		assert.Equal(t, maxWait, time.Since(began), "it holds the call up no longer")
+		assert.Equal(t, http.StatusOK, w)
+		assert.EqualValues(t, 1, increased["shadow_signatures_total{applyDropinSession,skipped}"])
+		assert.Zero(t, logs.FilterMessageSnippet("differs from the one that this sidecar").Len())
 
-	h.gate.Leave(time.Now())
-	increased = increase(t, func() { serve(t, h, signedPost(t), answering(t)) })
-	assert.EqualValues(t, 1, increased["sign_duration_seconds{file}"], "how long it takes is known before the key is taken away")
-	assert.Equal(t, shadowAgree, logs.FilterMessage("call").All()[1].ContextMap()["shadow"])
+		h.gate.Leave(time.Now())
+		increased = increase(t, func() { serve(t, h, signedPost(t), answering(t)) })
+		assert.EqualValues(t, 1, increased["sign_duration_seconds{file}"], "how long it takes is known before the key is taken away")
+		assert.Equal(t, shadowAgree, logs.FilterMessage("call").All()[1].ContextMap()["shadow"])
+	})
 }
 
 // The signing key keeps its type, in shadow mode as well, so that a signature made in

@@ -279,6 +279,13 @@ func TestWorldReadableFile(t *testing.T) {
 		r.Refresh()
 	}
 	assert.Equal(t, 1, warnings(), "of another key")
+	require.NoError(t, os.Chmod(path, 0o664))
+	for range 3 {
+		_, _, err := source.Key()
+		require.NoError(t, err)
+	}
+	assert.Equal(t, 1, warnings(), "of another mode")
+	require.NoError(t, os.Chmod(path, 0o644))
 
 	strict := fmt.Sprintf(`{"source":"file","path":%q,"refuse_world_readable":true}`, path)
 	_, err := try(Config{Source: load(t, strict)})

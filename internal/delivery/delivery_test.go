@@ -11,6 +11,7 @@ import (
 	"net/http/httptrace"
 	"os"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -208,4 +209,7 @@ func TestMayRetry(t *testing.T) {
 	require.True(t, d.MayRetry())
 	httptrace.ContextClientTrace(first.Context()).WroteHeaders()
 	assert.False(t, d.MayRetry(), "the gateway may have received the first one")
+	d.Enter()
+	refused := d.Failed(t.Context(), new(reply.Answer), &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED})
+	assert.Equal(t, reply.Unknown, refused.Outcome, "even though the second one was not written")
 }

@@ -95,6 +95,11 @@ func TestRestore(t *testing.T) {
 	d.Restore(passed)
 	assert.Equal(t, http.StatusBadGateway, passed.Status)
 	assert.Equal(t, []string{"one", "two"}, passed.Header()["Sign"])
+
+	d.Conceal(&http.Response{StatusCode: http.StatusOK})
+	failed := &reply.Answer{Status: http.StatusBadGateway}
+	d.Restore(failed)
+	assert.Equal(t, http.StatusOK, failed.Status)
 }
 
 // A call whose time is over before it is sent was not sent, and may be made again.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -162,6 +163,39 @@ func TestBudgetExpiresThoughItIsGivenBack(t *testing.T) {
 		require.NoError(t, err)
 		assert.NotEqual(t, time.Duration(-1), left, "%s never ends", name)
 	}
+}
+
+// What a call has taken in a window that is over is not given back to the next one.
+func TestNothingIsGivenBackToALaterWindow(t *testing.T) {
+	testtool.WithinOneDay(t, time.Minute)
+	server := startServer(t)
+	s := open(t, Settings{Addresses: []string{server.address}})
+	scope := stores.NewScope(t.Name())
+	reservation := func(amount int64) stores.Reservation {
+		budget := stores.Budget{Key: scope.Key("b"), Window: stores.Month, Limit: 10, Amount: amount}
+		return stores.Reservation{Call: scope.NewKey(), Lease: time.Minute, Budgets: []stores.Budget{budget}}
+	}
+	earlier := reservation(10)
+	_, err := s.Reserve(t.Context(), earlier)
+	require.NoError(t, err)
+
+	// The server's clock cannot be set, so the call is made one of January 1970.
+	names, err := server.client().Keys(t.Context(), "*").Result()
+	require.NoError(t, err)
+	aged := 0
+	for _, name := range names {
+		value, err := server.client().Get(t.Context(), name).Result()
+		require.NoError(t, err)
+		if strings.HasPrefix(value, "taken ") {
+			require.NoError(t, server.client().Set(t.Context(), name, "taken 0", time.Minute).Err())
+			aged++
+		}
+	}
+	require.Equal(t, 1, aged)
+	require.NoError(t, s.Settle(t.Context(), earlier, stores.Refunded))
+	_, err = s.Reserve(t.Context(), reservation(1))
+	var exceeded *stores.Exceeded
+	require.ErrorAs(t, err, &exceeded)
 }
 
 // No operation takes longer than the timeout.

@@ -30,7 +30,7 @@ var Options = grammar.Block[Handler]{
 	{Name: "merchant_no", Args: "<merchant_nos...>", Example: "merchant_no {env.PAYERMAX_MERCHANT_NO}",
 		Sets: grammar.Names(func(n *Handler) *[]string { return &n.MerchantNos })},
 	{Name: "max_body_size", Args: "<size>", Example: "max_body_size 512KiB",
-		Sets: grammar.Size(func(n *Handler) *int64 { return &n.MaxBodySize }, grammar.Range{Least: "1KiB", Most: "1GiB"})},
+		Sets: grammar.Size(func(n *Handler) *int64 { return &n.MaxBodySize }, grammar.Range{Least: "128B", Most: "1GiB"})},
 	{Name: "ack", Args: "after", Example: "ack after",
 		AsWritten: true, Sets: grammar.Text(func(n *Handler) *string { return &n.Ack })},
 	{Name: "duplicates", Args: "<window>", Example: "duplicates 24h",

@@ -206,7 +206,7 @@ var refusing = []string{".", "internal/cause", "internal/delivery", "internal/re
 
 // These match where the code writes the words that the page explains.
 var (
-	codeWritten       = regexp.MustCompile(`(?:\bCode: |\.Code = |ClientError\([\w.]+, |Denied\([\w.]+, [\w.]+, )"([A-Z_]+)"`)
+	codeWritten       = regexp.MustCompile(`(?:\bCode: |\.Code = |ClientError\([\w.]+, |Denied\([^\n]*?, [\w.]+, )"([A-Z_]+)"`)
 	proxyErrorWritten = regexp.MustCompile(`(?:[pP]roxyError: |\.ProxyError = |\breturn )"([a-z]+_[a-z_]+)"`)
 	ruleWritten       = regexp.MustCompile(`(?:\bRule: |\brule[A-Z]\w+ += |unknownMerchant\(|unreadable\()"(\w+)"`)
 )

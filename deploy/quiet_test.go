@@ -60,7 +60,7 @@ var quietThings = []quiet{
 	{what: "four are replaced at once by four whose images take nine minutes", fleet: fleet{sidecars: 8, callsAMinute: 30,
 		life: func(number int) (int, int) {
 			if number < 4 {
-				return 0, 40
+				return 0, 39
 			}
 			return 30, quietMinutes
 		},

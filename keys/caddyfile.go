@@ -53,7 +53,7 @@ func (f *File) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		return grammar.ErrValues
 	}
 	if f.Path == "" {
-		return d.Errf("the path of the key's file is empty; set it; %s", grammar.NotSet)
+		return d.Errf("the path of the key's file is empty; set it; %s", grammar.NotSet())
 	}
 	if err := grammar.CheckPaths(d, f.Path); err != nil {
 		return err

@@ -79,7 +79,7 @@ func (l *Limits) unmarshalOption(d *caddyfile.Dispenser) error {
 	}
 	var text string
 	if !d.AllArgs(&text) {
-		return d.Errf("%s must have one value; %s", option, grammar.NotSet)
+		return d.Errf("%s must have one value; %s", option, grammar.NotSet())
 	}
 
 	if option == "timeout" {

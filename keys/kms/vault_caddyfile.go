@@ -103,7 +103,7 @@ func (t vaultTokens) options(read func(option string) error) error {
 func (t vaultTokens) text(target *string) error {
 	option := t.Val()
 	if !t.AllArgs(target) {
-		return t.Errf("%s must have one value; %s", option, grammar.NotSet)
+		return t.Errf("%s must have one value; %s", option, grammar.NotSet())
 	}
 	return nil
 }

@@ -261,11 +261,11 @@ func (m *Merchant) expandKeyVersion() (string, error) {
 func (m *Merchant) openKeyring(ctx caddy.Context, expanded Merchant, sandboxKey *rsa.PublicKey, logger *zap.Logger) (*keys.Ring, error) {
 	source, err := keys.LoadSource(ctx, m, "KeyRaw", m.KeyRaw)
 	if err != nil {
-		return nil, fmt.Errorf("key: %w", err)
+		return nil, fmt.Errorf("%s: %w", keys.OptionOf(m.KeyRaw, "private_key", "key"), err)
 	}
 	next, err := keys.LoadSource(ctx, m, "NextKeyRaw", m.NextKeyRaw)
 	if err != nil {
-		return nil, fmt.Errorf("next_key: %w", err)
+		return nil, fmt.Errorf("%s: %w", keys.OptionOf(m.NextKeyRaw, "next_private_key", "next_key"), err)
 	}
 	if source == nil && sandboxKey != nil {
 		key, err := sandbox.GenerateKey()

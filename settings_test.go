@@ -32,6 +32,8 @@ func TestProvisionRefuses(t *testing.T) {
 		{"no such file", Handler{Merchant: Merchant{AppID: "app", KeyRaw: keyFile("no/such.key")}}, []string{"private_key: ", "no/such.key", "no such file"}},
 		{"public key as private key", Handler{Merchant: Merchant{AppID: "app", KeyRaw: keyFile(public)}}, []string{"private_key: ", public, "it is a public key"}},
 		{"private key as gateway key", Handler{Merchant: Merchant{AppID: "app", KeyRaw: keyFile(key), GatewayPublicKeys: []string{key}}}, []string{"gateway_public_key: ", "it is a private key"}},
+		{"quotes around the key's path", Handler{Merchant: Merchant{AppID: "app", KeyRaw: keyFile("'" + key + "'")}}, []string{"private_key: ", "has quotes in it"}},
+		{"quotes around the next key's path", Handler{Merchant: Merchant{AppID: "app", KeyRaw: keyFile(key), NextKeyRaw: keyFile("'" + key + "'")}}, []string{"next_private_key: ", "has quotes in it"}},
 		{"empty placeholder for the key", Handler{Merchant: Merchant{AppID: "app", KeyRaw: keyFile("{env.PAYERMAX_TEST_EMPTY}")}}, []string{"private_key: {env.PAYERMAX_TEST_EMPTY}: the path is empty"}},
 		{"empty placeholder for the app", Handler{Merchant: Merchant{AppID: "{env.PAYERMAX_TEST_EMPTY}", KeyRaw: keyFile(key)}}, []string{"app_id: {env.PAYERMAX_TEST_EMPTY} is empty"}},
 		// A variable that is not set must not switch off a check.

@@ -20,11 +20,12 @@ func ReadSource(d *caddyfile.Dispenser, target *json.RawMessage) error {
 
 // ReadFilePath reads the short form for a key in a file, which is just the path.
 func ReadFilePath(d *caddyfile.Dispenser, target *json.RawMessage) error {
+	name := d.Val()
 	var path string
 	if err := grammar.Once(d, *target != nil, &path); err != nil {
 		return err
 	}
-	if err := grammar.CheckPaths(d, path); err != nil {
+	if err := grammar.CheckPaths(d, name, path); err != nil {
 		return err
 	}
 	*target = caddyconfig.JSONModuleObject(File{Path: path}, "source", "file", nil)
@@ -55,7 +56,7 @@ func (f *File) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	if f.Path == "" {
 		return d.Errf("the path of the key's file is empty; set it; %s", grammar.NotSet())
 	}
-	if err := grammar.CheckPaths(d, f.Path); err != nil {
+	if err := grammar.CheckPaths(d, "key file", f.Path); err != nil {
 		return err
 	}
 	return FileOptions.ReadBlock(d, f)

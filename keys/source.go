@@ -112,6 +112,18 @@ func (s *NamedSource) lacksEngine(key crypto.Signer) string {
 	return file.Engine
 }
 
+// OptionOf returns the name of the option that configured a source: forFile for a key in a
+// file, which has a short form, or else option.
+func OptionOf(raw json.RawMessage, forFile, option string) string {
+	var named struct {
+		Source string `json:"source"`
+	}
+	if json.Unmarshal(raw, &named) == nil && named.Source == "file" {
+		return forFile
+	}
+	return option
+}
+
 // option returns the name of the option that configured the source. For a file, that is
 // forFile.
 func (s *NamedSource) option(forFile string) string {

@@ -133,17 +133,19 @@ func placeholder(d *caddyfile.Dispenser, target *string) error {
 }
 
 func path(d *caddyfile.Dispenser, target *string) error {
+	name := d.Val()
 	if err := text(d, target); err != nil {
 		return err
 	}
-	return CheckPaths(d, *target)
+	return CheckPaths(d, name, *target)
 }
 
 func paths(d *caddyfile.Dispenser, target *[]string) error {
+	name := d.Val()
 	if err := names(d, target); err != nil {
 		return err
 	}
-	return CheckPaths(d, *target...)
+	return CheckPaths(d, name, *target...)
 }
 
 func names(d *caddyfile.Dispenser, target *[]string) error {

@@ -133,7 +133,7 @@ func CheckPath(path string) error {
 		wrong = commented
 	case brokenEnd.MatchString(path) && strings.Contains(path, "/"):
 		wrong = escaped
-	case strings.HasPrefix(path, "file:"):
+	case strings.HasPrefix(strings.ToLower(path), "file:"):
 		wrong = asURL
 	case isQuoted(path):
 		wrong = inQuotes

@@ -107,7 +107,7 @@ func TestIdentities(t *testing.T) {
 func TestPaths(t *testing.T) {
 	t.Parallel()
 	for value, why := range map[string]string{
-		"$HOME/key.pem": unexpanded, `%USERPROFILE%\key.pem`: unexpanded, "file:///run/key.pem": asURL, "KEY=/run/key.pem": named, "/run/key.pem # of 2026": commented,
+		"$HOME/key.pem": unexpanded, `%USERPROFILE%\key.pem`: unexpanded, "file:///run/key.pem": asURL, "FILE:///run/key.pem": asURL, "KEY=/run/key.pem": named, "/run/key.pem # of 2026": commented,
 		"/run/key.pem\r": notText, "/run/key.pem\n": notText, "/run/a=b/#1/key.pem": "", "/run/$keys/key.pem": "", `C:\new`: "", "a=b.pem": "",
 		"~/key.pem": ownHome, "~": ownHome, `"/run/key.pem"`: inQuotes,
 		"": "", "/run/my keys/key.pem": "", "schlüssel.pem": "", `C:\keys\key.pem`: "", "it's.pem": "", "../~/key": "", "${PWD}/key": unexpanded,

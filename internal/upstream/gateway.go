@@ -74,12 +74,22 @@ func urlOf(value string) (string, error) {
 		return "", errors.New("the URL must not contain a user or a password")
 	case u.Path != "" && u.Path != "/" || u.RawQuery != "" || u.Fragment != "":
 		return "", errors.New("the URL must end after the host and port; the paths are the gateway's own")
+	case !isPort(u.Port()):
+		return "", errors.New("the port must be a number from 1 to 65535")
+	case strings.Contains(u.Host, "%"):
+		return "", errors.New("the host must not have an IPv6 zone, which Caddy cannot dial; write an address without one")
 	case strings.Contains(u.Host, ".."):
 		return "", fmt.Errorf("the host %q has two dots in a row; write one", u.Host)
 	case u.Scheme == "http" && !protocol.IsLoopback(u.Hostname()):
 		return "", errors.New("plain http is for this machine only, such as http://localhost:9000; use https")
 	}
 	return u.Scheme + "://" + u.Host, nil
+}
+
+// isPort reports whether a URL's port can be one. It may be omitted.
+func isPort(port string) bool {
+	number, err := strconv.ParseUint(port, 10, 16)
+	return port == "" || err == nil && number > 0
 }
 
 // butIs returns the end of an error message: the unexpected value in quotes, and what was

@@ -49,13 +49,14 @@ var trustPools = grammar.Guests{Namespace: "tls.ca_pool.source", Key: "provider"
 
 // readClientCertificate reads the paths of a certificate and its key.
 func readClientCertificate(d *caddyfile.Dispenser, t *TLS) error {
+	name := d.Val()
 	if t.Certificate != "" {
-		return d.Errf("%s is already set", d.Val())
+		return d.Errf("%s is already set", name)
 	}
 	if !d.AllArgs(&t.Certificate, &t.Key) {
 		return grammar.ErrValues
 	}
-	return grammar.CheckPaths(d, t.Certificate, t.Key)
+	return grammar.CheckPaths(d, name, t.Certificate, t.Key)
 }
 
 // UnmarshalCaddyfile sets up the store from Caddyfile tokens:

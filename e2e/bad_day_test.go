@@ -65,7 +65,7 @@ func TestDeadConnections(t *testing.T) {
 	gateway, trust := listenSecurely(t)
 	wire := newWire(t, gateway.host)
 	gateway.host = wire.addr()
-	s := startSidecar(t, setup{gateway: "https://" + wire.addr(), options: "timeout 4s\n" + trust})
+	s := startSidecar(t, setup{gateway: "https://" + wire.addr(), options: "timeout 4s\n" + unhurried + "\n" + trust})
 
 	for range 2 {
 		// Make as many concurrent calls as there should be connections.

@@ -26,7 +26,8 @@ func startBatching(t *testing.T, gateway *upstream, env ...string) *sidecar {
 			engine batch
 		}
 		gateway_public_key %s
-	}`, gateway.url(), appID, merchantNo, testkeys.WritePrivate(t, testkeys.Merchant()), testkeys.WritePublic(t, &testkeys.Gateway().PublicKey)))
+		%s
+	}`, gateway.url(), appID, merchantNo, testkeys.WritePrivate(t, testkeys.Merchant()), testkeys.WritePublic(t, &testkeys.Gateway().PublicKey), unhurried))
 	return start(t, fmt.Sprintf("127.0.0.1:%d", port), config, env)
 }
 

@@ -130,7 +130,7 @@ func TestLimitsOfRate(t *testing.T) {
 func TestLimitsOfRateInParallel(t *testing.T) {
 	t.Parallel()
 	gateway := newUpstream(t)
-	s := startSidecar(t, setup{gateway: gateway.url(), options: "limits {\nrate 0.001 5\n}", site: "metrics /metrics"})
+	s := startSidecar(t, setup{gateway: gateway.url(), options: unhurried + "\nlimits {\nrate 0.001 5\n}", site: "metrics /metrics"})
 	var calls sync.WaitGroup
 	var passed, limited atomic.Int32
 	for range 40 {

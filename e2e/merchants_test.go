@@ -76,7 +76,7 @@ func forMerchant(number string) string {
 // exposes their metrics and health.
 func merchantsSite(t *testing.T, gateway *upstream, blocks ...string) string {
 	return "payermax_health\nmetrics /metrics\npayermax /aggregate-pay/* {\ngateway " + gateway.url() +
-		"\ngateway_public_key " + testkeys.WritePublic(t, &testkeys.Gateway().PublicKey) + "\n" + strings.Join(blocks, "\n") + "\n}"
+		"\n" + unhurried + "\ngateway_public_key " + testkeys.WritePublic(t, &testkeys.Gateway().PublicKey) + "\n" + strings.Join(blocks, "\n") + "\n}"
 }
 
 // merchantBlock returns the block of one of several merchants.

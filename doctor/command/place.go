@@ -16,15 +16,18 @@ func (f foundHandler) describePlace(paths []string) []doctor.Result {
 	if f.becomesHTTPS {
 		results = append(results, found("", "placement", doctor.Warning,
 			"Caddy serves "+strings.Join(f.hosts, " and ")+" over HTTPS, because the site has a host name and no scheme; for a name of this machine, Caddy creates a CA and tries to install its root certificate; for every name, it also listens on port 80 to redirect",
-			"write http:// before the address, or leave the host out, as in :8080; if you want HTTPS, name a certificate with tls"))
+			chooseScheme))
 	}
 	if f.hasNoCertificate() {
 		results = append(results, found("", "placement", doctor.Problem,
 			"Caddy speaks TLS here, because the site has no http:// before its address, but auto_https off keeps it from obtaining a certificate, so every connection fails",
-			"write http:// before the address, or leave the host out, as in :8080; if you want HTTPS, name a certificate with tls"))
+			chooseScheme))
 	}
 	return results
 }
+
+// chooseScheme is the remedy for a site that speaks TLS because it has a host and no scheme.
+const chooseScheme = "write http:// before the address, or leave the host out, as in :8080; if you want HTTPS, name a certificate with tls"
 
 // hasNoCertificate reports whether the handler's server speaks TLS, and the config gives it no
 // certificate.

@@ -41,8 +41,8 @@ func NoArgs(d *caddyfile.Dispenser) error {
 	return nil
 }
 
-// CheckPaths refuses the text of a key in place of its path, for the option name. It is also refused when the
-// config is loaded, but by then Caddy may have logged it.
+// CheckPaths refuses the text of a key in place of its path, for the option of that name.
+// It is also refused when the config is loaded, but by then Caddy may have logged it.
 func CheckPaths(d *caddyfile.Dispenser, name string, paths ...string) error {
 	if slices.ContainsFunc(paths, signer.LooksLikeKey) {
 		return d.Errf("%s: expected the path of a file, but the value looks like a key itself; save the key to a file and write its path", name)
